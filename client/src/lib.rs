@@ -1,0 +1,1 @@
+//! A typed client for a KES-compatible key encryption service.

@@ -1,0 +1,3 @@
+//! What an operator may write, and its checked form.
+
+pub mod keystore;

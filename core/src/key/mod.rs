@@ -1,0 +1,5 @@
+//! placeholder
+pub mod encoding;
+/// A key.
+#[derive(Debug)]
+pub struct Key;
