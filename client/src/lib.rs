@@ -1,1 +1,3 @@
 //! A typed client for a KES-compatible key encryption service.
+
+pub mod wire;
