@@ -17,7 +17,7 @@ pub use api_key::ApiKey;
 pub use caller::{Access, Caller};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use identity::Identity;
-pub use key::Key;
+pub use key::{Algorithm, Key};
 pub use name::{InvalidName, KeyName, PolicyName};
 pub use pattern::ListPattern;
 pub use policy::{Policy, Rule};
