@@ -3,12 +3,35 @@
 //! A store maps names to values. It knows nothing of what a value means beyond what the file store needs to tell a
 //! key from a foreign file. There is no update and no rename. Several server processes share one store and nothing
 //! but the store coordinates them.
+//!
+//! | what | where |
+//! | --- | --- |
+//! | the store that the configuration names | [`connect()`] |
+//! | a directory of files | [`fs`] |
+//! | volatile memory | [`memory`] |
+//! | deadlines, retries and bounds around any store | [`guard`] |
+//! | the contract as tests; faults on demand (feature `conformance`) | `conformance`, `fault` |
 
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use kes_core::{KeyName, SecretBytes};
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod connect;
+#[cfg(any(test, feature = "conformance"))]
+pub mod fault;
+pub mod fs;
+pub mod guard;
+mod listing;
+pub mod memory;
+
+pub use connect::{ConnectError, Start, connect};
+pub use fs::FileStore;
+pub use guard::Guard;
+pub use memory::MemoryStore;
 
 /// Most bytes that a store returns as one value; a longer entry is [`StoreError::Corrupt`].
 pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
@@ -43,29 +66,50 @@ pub struct Page {
 }
 
 /// The backend failed. Variants are reactions; texts are for the log, never for a client, and hold no secret.
-#[derive(Debug, thiserror::Error)]
+///
+/// No error says that an operation did not happen: after [`Unavailable`](Self::Unavailable) a create or delete may have
+/// been done, or be done yet. After the others it was not.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store cannot be reached, or does not answer in time. Another attempt may work.
     #[error("key store unavailable: {0}")]
     Unavailable(String),
-    /// The store answered, and will not do it: no right, no quota, a wrong configuration. Trying again is no use.
+    /// The store answered, and will not do it: no right, no room, a wrong configuration. Trying again is no use.
     #[error("key store refused: {0}")]
     Denied(String),
     /// The entry is there and cannot be a value: empty, too large, not a regular file.
     #[error("key store entry is corrupt: {0}")]
     Corrupt(String),
+    /// Nothing was asked of the store, because as many calls wait for it already as `keystore.queue` allows. Comes from
+    /// the [`Guard`] alone. A client may try again in a second (503 with `Retry-After`).
+    #[error("too many calls wait for the key store already; `keystore.queue` limits them")]
+    Overloaded,
 }
 
 /// A key store.
 ///
-/// Every operation may be called from many tasks at once. A call that is dropped before it ends may or may not have
-/// happened. A store makes one attempt; deadline, retries and bounds are put around it.
+/// # What every store promises
+/// - **Names** are all of [`KeyName::stored`] for which [`can_address`](Self::can_address) holds, the service's reserved
+///   records included. Names that differ in a byte name different entries. A name that cannot be addressed is
+///   [`StoreError::Denied`].
+/// - **Values** come back as the bytes that were given, 1 to [`MAX_VALUE_BYTES`] of them; a backend may end earlier, but not
+///   below 16 KiB. What is kept in the backend is what earlier releases kept there, so that an operator can go back.
+/// - **Atomic create.** An entry exists completely or not at all, to every process, at every moment, also if this
+///   process is killed. Of several creates of a name exactly one is [`Created::New`], and every later `get` has its value.
+/// - **Absence is an answer.** "No such entry" is only said if the backend was asked and is the right one; a store that
+///   cannot tell fails instead. So does one whose directory, mount, vault or project is missing.
+/// - **One attempt.** A store neither retries nor queues, apart from logging in anew; deadline, retries and bounds are
+///   put around it by the [`Guard`]. A call has its own end: it does not run for ever once nobody waits for it.
+/// - **Concurrency.** Every operation may be called from many tasks and processes at once.
+/// - **Cancellation.** A call that is dropped before it ends may or may not have happened, or happen yet.
+/// - **Secrets.** No value, token or password is in an error, a log line or [`Debug`](fmt::Debug) output.
 #[async_trait]
 pub trait KeyStore: Send + Sync + fmt::Debug {
     /// What the store is, for people: `Filesystem: /var/lib/kes/keys`.
     fn label(&self) -> String;
 
-    /// Whether the store can hold a key of this name. What it cannot address, a client must not name.
+    /// Whether the store can hold a key of this name. What it cannot address, a client must not name. Strict and
+    /// reserved names always can be, but on backends with a narrower alphabet.
     fn can_address(&self, name: &KeyName) -> bool {
         let _ = name;
         true
@@ -73,22 +117,50 @@ pub trait KeyStore: Send + Sync + fmt::Debug {
 
     /// Stores `value` under `name` if there is no entry of that name. Of several creates at once, from any number of
     /// processes, exactly one is [`Created::New`].
+    ///
+    /// # Errors
+    /// After [`StoreError::Unavailable`] the entry may exist; it is never removed again, because somebody may already
+    /// use it.
     async fn create(&self, name: &KeyName, value: &SecretBytes) -> Result<Created, StoreError>;
 
     /// The value of `name`, or `None` if there is no such entry. `None` is a positive answer: a store that cannot tell
-    /// fails instead (decision 30).
+    /// fails instead.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for an entry that is empty, longer than [`MAX_VALUE_BYTES`], or no entry of ours.
     async fn get(&self, name: &KeyName) -> Result<Option<SecretBytes>, StoreError>;
 
-    /// Removes the entry.
+    /// Removes the entry. A store whose backend does not tell whether there was one finds out first.
+    ///
+    /// # Errors
+    /// After [`StoreError::Unavailable`] the entry may be gone, or go yet.
     async fn delete(&self, name: &KeyName) -> Result<Deleted, StoreError>;
 
     /// The names that begin with `prefix` and are not before `start_at`, `limit` of them at the most (at least 1).
-    /// Strict and reserved names; foreign entries are left out.
+    /// Strict and reserved names; foreign entries are left out. Names that are created or deleted meanwhile may be in it
+    /// or not; all others are, across pages too.
+    ///
+    /// # Errors
+    /// An incomplete answer is an error, never a short page.
     async fn list(&self, prefix: &str, start_at: Option<&str>, limit: usize) -> Result<Page, StoreError>;
 
     /// Whether the store can work, and how long it took to find out.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it cannot be reached, another if it answers and will not work.
     async fn status(&self) -> Result<Duration, StoreError>;
 
     /// Ends background work. Calls after this may fail.
     async fn close(&self);
+}
+
+/// Refuses to store what no store could return again.
+pub(crate) fn check_value(name: &KeyName, value: &SecretBytes) -> Result<(), StoreError> {
+    if (1..=MAX_VALUE_BYTES).contains(&value.len()) {
+        return Ok(());
+    }
+    let length = value.len();
+    Err(StoreError::Denied(format!(
+        "the value of `{name}` has {length} bytes, where 1 to {MAX_VALUE_BYTES} can be stored"
+    )))
 }
