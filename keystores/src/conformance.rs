@@ -50,6 +50,29 @@ pub trait Backend: Send + Sync {
     }
 }
 
+/// A backend whose stores are behind a [`Guard`] with the default bounds.
+#[derive(Debug)]
+pub struct Guarded<B>(pub B);
+
+#[async_trait]
+impl<B: Backend> Backend for Guarded<B> {
+    async fn open(&self) -> Arc<dyn KeyStore> {
+        Arc::new(Guard::new(self.0.open().await, StoreCalls::default()))
+    }
+
+    async fn plant(&self, name: &str, value: &[u8]) {
+        self.0.plant(name, value).await;
+    }
+
+    async fn inspect(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.inspect(name).await
+    }
+
+    async fn plant_foreign(&self) -> Vec<String> {
+        self.0.plant_foreign().await
+    }
+}
+
 /// A name that a store can be asked for.
 ///
 /// # Panics

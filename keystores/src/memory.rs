@@ -109,6 +109,7 @@ mod tests {
     }
 
     crate::conformance_suite!(conformance, Memory(Arc::default()));
+    crate::conformance_suite!(conformance_through_the_guard, crate::conformance::Guarded(Memory(Arc::default())));
 
     #[tokio::test]
     async fn the_status_is_a_millisecond() {

@@ -106,7 +106,7 @@ impl Guard {
             };
             // A pause occupies the queue, not a place. The failure at hand is the answer if the queue is full, or if
             // another attempt would come too late.
-            let Some(waiting) = self.places.join() else { return Err(error) };
+            let Some(waiting) = self.places.join_again() else { return Err(error) };
             let pause = PAUSE + JITTER.mul_f64(fastrand::f64());
             if Instant::now() + pause >= deadline {
                 return Err(error);

@@ -36,8 +36,9 @@ use crate::{Created, Deleted, KeyStore, Page, StoreError};
 ///   given up after `attempt_timeout`. Both are [`StoreError::Unavailable`].
 /// - **Retries.** Only after [`StoreError::Unavailable`], and only if the pause before it leaves time.
 /// - **Bounds.** At most `concurrency` calls are at the store. An attempt that was given up, and one whose caller has
-///   gone, keeps its place until it has really ended. At most `queue` operations wait for a place or for their next
-///   attempt; beyond that the answer is [`StoreError::Overloaded`], and nothing was asked of the store.
+///   gone, keeps its place until it has really ended. At most `queue` operations wait for a place; beyond that the answer
+///   is [`StoreError::Overloaded`], and nothing was asked of the store. Those that wait for their next attempt count
+///   too; if even for them there is no room, the failure of the last attempt is the answer.
 /// - **Create.** If an attempt ended without an answer and a later one finds the name taken, the entry is read back: with
 ///   the same value it is [`Created::New`].
 /// - **Delete.** If an attempt ended without an answer and a later one finds no entry, it is [`Deleted::Gone`]. Attempts

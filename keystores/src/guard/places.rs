@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) struct Places {
     /// Fair: who waits longest is next, and nobody overtakes the queue.
     free: Arc<Semaphore>,
+    places: usize,
     waiting: AtomicUsize,
     queue: usize,
 }
@@ -28,7 +29,7 @@ impl Places {
     /// `places` calls at once, at least one, and `queue` that wait.
     pub(super) fn new(places: usize, queue: usize) -> Self {
         let places = places.clamp(1, Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(places)), waiting: AtomicUsize::new(0), queue }
+        Self { free: Arc::new(Semaphore::new(places)), places, waiting: AtomicUsize::new(0), queue }
     }
 
     /// A place, if one is free and nobody waits for it.
@@ -38,8 +39,18 @@ impl Places {
 
     /// Joins the queue, unless it is full.
     pub(super) fn join(&self) -> Option<Waiting<'_>> {
+        self.join_up_to(self.queue)
+    }
+
+    /// Joins the queue after a place was given back. There is room for as many of these as there are places, so that
+    /// nobody who just failed is turned away by who came later, nor when there is to be no queue at all.
+    pub(super) fn join_again(&self) -> Option<Waiting<'_>> {
+        self.join_up_to(self.queue.saturating_add(self.places))
+    }
+
+    fn join_up_to(&self, limit: usize) -> Option<Waiting<'_>> {
         self.waiting
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| (waiting < self.queue).then_some(waiting + 1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| (waiting < limit).then_some(waiting + 1))
             .ok()
             .map(|_| Waiting(self))
     }

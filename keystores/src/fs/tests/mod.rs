@@ -111,3 +111,4 @@ impl Backend for Place {
 }
 
 crate::conformance_suite!(conformance, Place::new());
+crate::conformance_suite!(conformance_through_the_guard, crate::conformance::Guarded(Place::new()));
