@@ -1,0 +1,151 @@
+//! How a client is made.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::endpoint::{Endpoint, InvalidEndpoint};
+use crate::tls::{self, ClientIdentity, Trust, TrustError};
+use crate::transport::{Pauses, Server, Transport};
+
+/// Connecting, TLS handshake included, may take this long.
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Connections without a request are closed after this time.
+const IDLE_LIMIT: Duration = Duration::from_secs(90);
+
+/// Describes a [`Client`]. Made by [`Client::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    endpoints: Vec<Endpoint>,
+    identity: Option<ClientIdentity>,
+    ca: Vec<PathBuf>,
+    insecure: bool,
+    connect_limit: Duration,
+    limit: Option<Duration>,
+    pauses: Pauses,
+}
+
+/// The client cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// No server was named.
+    #[error("no server given")]
+    NoServer,
+    /// The certificates that were to be trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The TLS or HTTP library refused the settings.
+    #[error("cannot set up the connection: {0}")]
+    Setup(String),
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            identity: None,
+            ca: Vec::new(),
+            insecure: false,
+            connect_limit: CONNECT_LIMIT,
+            limit: None,
+            pauses: Pauses::default(),
+        }
+    }
+
+    /// Adds a server.
+    #[must_use]
+    pub fn server(mut self, endpoint: Endpoint) -> Self {
+        self.endpoints.push(endpoint);
+        self
+    }
+
+    /// Adds the servers of a comma-separated list.
+    ///
+    /// # Errors
+    /// See [`Endpoint::list`].
+    pub fn servers(mut self, list: &str) -> Result<Self, InvalidEndpoint> {
+        self.endpoints.extend(Endpoint::list(list)?);
+        Ok(self)
+    }
+
+    /// Who the client is. Without this only open routes answer.
+    #[must_use]
+    pub fn identity(mut self, identity: ClientIdentity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Trusts the CA certificates of a PEM file, or of all files of a directory, beside those of the system. May be
+    /// called several times.
+    #[must_use]
+    pub fn ca(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca.push(path.into());
+        self
+    }
+
+    /// Believes any server. For development: whoever can divert the traffic can read and change it.
+    #[must_use]
+    pub fn insecure(mut self, insecure: bool) -> Self {
+        self.insecure = insecure;
+        self
+    }
+
+    /// How long connecting to one server may take, the TLS handshake included. Default 30 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_limit = limit;
+        self
+    }
+
+    /// How long a call may take in all, repetitions included. Default: no limit.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// How long to wait before a request is repeated: at least `least`, and up to `spread` more by chance. Default 200 ms
+    /// and 800 ms.
+    #[must_use]
+    pub fn retry_pause(mut self, least: Duration, spread: Duration) -> Self {
+        (self.pauses.least, self.pauses.spread) = (least, spread);
+        self
+    }
+
+    /// How long one of several servers is left alone after a failure. Default 30 s.
+    #[must_use]
+    pub fn park_time(mut self, time: Duration) -> Self {
+        self.pauses.park = time;
+        self
+    }
+
+    /// Makes the client. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// No server, or settings that cannot work.
+    pub fn build(self) -> Result<Client, BuildError> {
+        if self.endpoints.is_empty() {
+            return Err(BuildError::NoServer);
+        }
+        let trust = if self.insecure { Trust::Everybody } else { Trust::system_and(&self.ca)? };
+        let setup = |error: &dyn std::error::Error| BuildError::Setup(error.to_string());
+        let tls = tls::client_config(&trust, self.identity.as_ref()).map_err(|error| setup(&error))?;
+        let mut servers = Vec::with_capacity(self.endpoints.len());
+        for endpoint in self.endpoints {
+            let mut http = reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .connect_timeout(self.connect_limit)
+                .pool_idle_timeout(IDLE_LIMIT)
+                .redirect(reqwest::redirect::Policy::none())
+                .https_only(true)
+                .referer(false)
+                .user_agent(concat!("kes-client/", env!("CARGO_PKG_VERSION")));
+            if endpoint.is_loopback() {
+                http = http.no_proxy();
+            }
+            servers.push(Server::new(endpoint, http.build().map_err(|error| setup(&error))?));
+        }
+        Ok(Client::new(Transport::new(servers, self.limit, self.pauses)))
+    }
+}

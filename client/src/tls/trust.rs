@@ -1,0 +1,195 @@
+//! Which servers the client believes.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::CryptoProvider;
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use crate::pem;
+
+/// Certificates that were to be trusted cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// A file or directory cannot be read, or is no PEM file of certificates.
+    #[error("cannot read CA certificates from `{}`: {reason}", path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nothing is trusted: this system has no CA certificates, and none were given.
+    #[error("no CA certificates found on this system, name some (`SSL_CERT_FILE`)")]
+    Nothing,
+}
+
+/// Which servers are believed.
+#[derive(Debug)]
+pub(crate) enum Trust {
+    /// Those with a certificate that leads to one of these, or is one of these.
+    Roots(Vec<CertificateDer<'static>>),
+    /// All: whoever can divert the traffic can read and change it.
+    Everybody,
+}
+
+impl Trust {
+    /// The system's certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if one of these variables is set; and
+    /// beside them those of `more`, each a PEM file or a directory of such.
+    pub(crate) fn system_and(more: &[PathBuf]) -> Result<Self, TrustError> {
+        let mut roots = rustls_native_certs::load_native_certs().certs;
+        for path in more {
+            let mut certificates = read(path)?;
+            roots.append(&mut certificates);
+        }
+        if roots.is_empty() { Err(TrustError::Nothing) } else { Ok(Self::Roots(roots)) }
+    }
+
+    pub(super) fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+        let Self::Roots(certificates) = self else { return Ok(Arc::new(Anybody(provider))) };
+        let mut roots = RootCertStore::empty();
+        // Systems ship certificates that the library refuses; one of them must not make the others useless.
+        let _ = roots.add_parsable_certificates(certificates.iter().cloned());
+        let by_chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| Error::General(format!("no usable CA certificate: {error}")))?;
+        let pinned = certificates.iter().map(fingerprint).collect();
+        Ok(Arc::new(ChainOrPin { by_chain, pinned }))
+    }
+}
+
+/// The certificates of a PEM file, or of all regular files of a directory.
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let failed = |path: &Path, reason: String| TrustError::Read { path: path.to_owned(), reason };
+    if !path.is_dir() {
+        let pem = std::fs::read(path).map_err(|error| failed(path, error.to_string()))?;
+        return pem::read_certificates(&pem).map_err(|error| failed(path, error.to_string()));
+    }
+    let mut certificates = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(|error| failed(path, error.to_string()))? {
+        let entry = entry.map_err(|error| failed(path, error.to_string()))?.path();
+        if entry.is_file() {
+            certificates.append(&mut read(&entry)?);
+        }
+    }
+    Ok(certificates)
+}
+
+/// Checks the chain. Where that fails, a server whose very certificate is trusted is believed all the same, if the name
+/// fits and the time is right: `openssl req -x509` makes self-signed certificates that are flagged as CA, which the
+/// library refuses as those of a server, and which other clients accept.
+#[derive(Debug)]
+struct ChainOrPin {
+    by_chain: Arc<WebPkiServerVerifier>,
+    /// SHA-256 of each trusted certificate.
+    pinned: HashSet<Vec<u8>>,
+}
+
+impl ServerCertVerifier for ChainOrPin {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let by_chain = self.by_chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        if by_chain.is_err() && self.pinned.contains(&fingerprint(end_entity)) {
+            check_pinned(end_entity, server_name, now)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        by_chain
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by_chain.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by_chain.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.by_chain.supported_verify_schemes()
+    }
+}
+
+fn fingerprint(certificate: &CertificateDer<'_>) -> Vec<u8> {
+    digest(&SHA256, certificate).as_ref().to_vec()
+}
+
+/// Name, time and purpose of a certificate that is trusted itself.
+fn check_pinned(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
+    verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
+        .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now > parsed.validity().not_after.timestamp() {
+        return Err(Error::InvalidCertificate(CertificateError::Expired));
+    }
+    if now < parsed.validity().not_before.timestamp() {
+        return Err(Error::InvalidCertificate(CertificateError::NotValidYet));
+    }
+    match parsed.extended_key_usage() {
+        Ok(None) => Ok(()),
+        Ok(Some(usage)) if usage.value.server_auth || usage.value.any => Ok(()),
+        _ => Err(Error::InvalidCertificate(CertificateError::InvalidPurpose)),
+    }
+}
+
+/// Believes everybody. Signatures of the handshake are not checked either: an impostor has a key of his own, so that a
+/// check would only refuse servers with an unusual certificate.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,249 @@
+//! Carries a request to one of the servers and brings the answer back: repetition, parking, limits.
+//!
+//! The rules are those of the crate's documentation. A body is handed over whole for each attempt: official clients of
+//! some releases repeat a request with an empty body, and a server that took it for "no context" would return a data key
+//! that nobody can open (specification: `clients.md` §1.5).
+
+mod attempt;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::Method;
+use kes_core::SecretBytes;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+
+/// Further attempts at one server after the first.
+const RETRIES: u32 = 2;
+
+/// `Retry-After` is honoured up to this time.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A request.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    /// Path from the first `/` on, percent-encoded.
+    pub(crate) path: String,
+    /// JSON.
+    pub(crate) body: Option<Arc<SecretBytes>>,
+    /// Whether carrying it out twice does no harm.
+    pub(crate) repeatable: bool,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) endpoint: String,
+    pub(crate) status: u16,
+    pub(crate) is_json: bool,
+    pub(crate) body: SecretBytes,
+    retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// Whether the server itself is in trouble, so that another may do better. 501 is about the request.
+    fn is_failure(&self) -> bool {
+        self.status >= 500 && self.status != 501
+    }
+}
+
+/// How long to wait when something failed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pauses {
+    pub(crate) least: Duration,
+    pub(crate) spread: Duration,
+    pub(crate) park: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { least: Duration::from_millis(200), spread: Duration::from_millis(800), park: Duration::from_secs(30) }
+    }
+}
+
+impl Pauses {
+    /// How long to wait before the next attempt; `chance` is 0 to 1.
+    fn before_retry(&self, retry_after: Option<Duration>, chance: f64) -> Duration {
+        let pause = self.least + self.spread.mul_f64(chance);
+        pause.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
+    }
+}
+
+/// A server, with a connection pool of its own.
+#[derive(Debug)]
+pub(crate) struct Server {
+    endpoint: Endpoint,
+    http: reqwest::Client,
+    /// When it may be asked again, if it failed.
+    parked_until: Mutex<Option<Instant>>,
+}
+
+impl Server {
+    pub(crate) fn new(endpoint: Endpoint, http: reqwest::Client) -> Self {
+        Self { endpoint, http, parked_until: Mutex::new(None) }
+    }
+
+    /// Whether the server may be asked. After its parking time the first who asks is the probe; the others wait for what
+    /// becomes of it.
+    fn admits(&self, park: Duration) -> bool {
+        let mut parked = self.parked_until.lock().unwrap_or_else(PoisonError::into_inner);
+        match *parked {
+            None => true,
+            Some(until) if Instant::now() < until => false,
+            Some(_) => {
+                *parked = Some(Instant::now() + park);
+                true
+            }
+        }
+    }
+
+    fn note(&self, works: bool, park: Duration) {
+        let until = (!works).then(|| Instant::now() + park);
+        *self.parked_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+}
+
+/// All servers.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    servers: Vec<Server>,
+    /// Indices of `servers`, those on this machine first; how many these are. Found out at the first call.
+    order: OnceCell<(Vec<usize>, usize)>,
+    limit: Option<Duration>,
+    pauses: Pauses,
+}
+
+impl Transport {
+    pub(crate) fn new(servers: Vec<Server>, limit: Option<Duration>, pauses: Pauses) -> Self {
+        Self { servers, order: OnceCell::new(), limit, pauses }
+    }
+
+    /// The servers as configured.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.servers.iter().map(|server| &server.endpoint)
+    }
+
+    /// The answer of some server, whatever its status.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Error> {
+        match self.limit {
+            None => self.send_unlimited(call).await,
+            Some(limit) => tokio::time::timeout(limit, self.send_unlimited(call))
+                .await
+                .unwrap_or_else(|_| Err(Error::Timeout { limit })),
+        }
+    }
+
+    async fn send_unlimited(&self, call: &Call) -> Result<Answer, Error> {
+        if let [server] = self.servers.as_slice() {
+            return self.ask(server, call).await;
+        }
+        let order = self.order().await;
+        let mut last = self.ask_in_order(&order, call, |server| server.admits(self.pauses.park)).await;
+        if last.is_none() {
+            last = self.ask_in_order(&order, call, |_| true).await;
+        }
+        last.expect("there is a server, and the second round asks it")
+    }
+
+    /// Asks one server after the other until an answer is final; `None` if nobody was asked.
+    async fn ask_in_order(
+        &self,
+        order: &[usize],
+        call: &Call,
+        admits: impl Fn(&Server) -> bool,
+    ) -> Option<Result<Answer, Error>> {
+        let mut last = None;
+        for &index in order {
+            let server = &self.servers[index];
+            if !admits(server) {
+                continue;
+            }
+            let result = self.ask(server, call).await;
+            let works = matches!(&result, Ok(answer) if !answer.is_failure());
+            server.note(works, self.pauses.park);
+            let is_final = works || !may_repeat(&result, call);
+            last = Some(result);
+            if is_final {
+                break;
+            }
+        }
+        last
+    }
+
+    /// Asks one server, several times if need be.
+    async fn ask(&self, server: &Server, call: &Call) -> Result<Answer, Error> {
+        let mut retries = 0;
+        loop {
+            let result = attempt::once(&server.http, &server.endpoint, call).await;
+            let retry_after = match &result {
+                Ok(answer) if answer.status == 503 => answer.retry_after,
+                Err(Error::Connect { .. } | Error::Interrupted { .. }) if may_repeat(&result, call) => None,
+                _ => return result,
+            };
+            if retries == RETRIES {
+                return result;
+            }
+            retries += 1;
+            tokio::time::sleep(self.pauses.before_retry(retry_after, chance())).await;
+        }
+    }
+
+    /// In which order to ask: a server on this machine, then all from a random position on, each once.
+    async fn order(&self) -> Vec<usize> {
+        let (near_first, near) = self.order.get_or_init(|| self.find_order()).await;
+        let mut order = near_first.clone();
+        let fixed = usize::from(*near > 0);
+        let rest = &mut order[fixed..];
+        // The fraction is below one, and a count of servers is exact in a float.
+        let start = (chance() * rest.len() as f64) as usize;
+        rest.rotate_left(start.min(rest.len()));
+        order
+    }
+
+    async fn find_order(&self) -> (Vec<usize>, usize) {
+        let (mut near, mut far) = (Vec::new(), Vec::new());
+        for (index, endpoint) in self.endpoints().enumerate() {
+            if endpoint.is_local().await { near.push(index) } else { far.push(index) }
+        }
+        let count = near.len();
+        near.append(&mut far);
+        (near, count)
+    }
+}
+
+/// Whether another attempt, at this or another server, can do no harm.
+fn may_repeat(result: &Result<Answer, Error>, call: &Call) -> bool {
+    match result {
+        Ok(answer) => answer.status == 503 || call.repeatable,
+        Err(Error::Connect { .. } | Error::Tls { .. } | Error::ClientCertificateRejected { .. }) => true,
+        Err(_) => call.repeatable,
+    }
+}
+
+/// A random number from 0 to below 1. If the system has no randomness, connections fail; a pause need not.
+fn chance() -> f64 {
+    let mut bytes = [0; 4];
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_lie_between_200_and_1000_ms_and_follow_the_server_up_to_five_seconds() {
+        let pauses = Pauses::default();
+        assert_eq!(pauses.before_retry(None, 0.0), Duration::from_millis(200));
+        assert_eq!(pauses.before_retry(None, 1.0), Duration::from_millis(1000));
+        assert_eq!(pauses.before_retry(Some(Duration::from_secs(2)), 0.5), Duration::from_secs(2));
+        assert_eq!(pauses.before_retry(Some(Duration::from_secs(3600)), 0.5), MAX_RETRY_AFTER);
+        assert_eq!(pauses.before_retry(Some(Duration::ZERO), 0.0), Duration::from_millis(200));
+        assert!((0.0..1.0).contains(&chance()));
+    }
+}

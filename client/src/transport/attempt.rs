@@ -1,0 +1,119 @@
+//! One attempt at one server.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use kes_core::SecretBytes;
+use rustls::AlertDescription;
+
+use super::{Answer, Call};
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+
+/// Longest answer, in bytes. Official clients have the same limit, so servers page their lists below it.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Room for an answer before its length is known, in bytes.
+const FIRST_CAPACITY: usize = 1024;
+
+/// Sends the request and reads the whole answer.
+pub(super) async fn once(http: &reqwest::Client, endpoint: &Endpoint, call: &Call) -> Result<Answer, Error> {
+    let mut request = http.request(call.method.clone(), format!("{}{}", endpoint.url(), call.path));
+    request = match &call.body {
+        Some(body) => {
+            let body = Bytes::from_owner(Body(Arc::clone(body)));
+            request.header(CONTENT_TYPE, "application/json").body(body)
+        }
+        None if call.method == http::Method::GET => request,
+        None => request.header(CONTENT_LENGTH, 0),
+    };
+    let mut response = request.send().await.map_err(|error| classify(endpoint, &error))?;
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let is_json = header(CONTENT_TYPE).is_some_and(|value| value.starts_with("application/json"));
+    let retry_after = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    let status = response.status().as_u16();
+    let mut body = SecretBytes::with_capacity(FIRST_CAPACITY);
+    while let Some(chunk) = response.chunk().await.map_err(|error| classify(endpoint, &error))? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            let reason = format!("it is longer than {MAX_ANSWER_BYTES} bytes");
+            return Err(Error::Protocol { endpoint: endpoint.to_string(), reason });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { endpoint: endpoint.to_string(), status, is_json, body, retry_after })
+}
+
+/// A body that every attempt shares, wiped when the last one is done with it.
+struct Body(Arc<SecretBytes>);
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+/// What a failure means. Without an answer the cause is somewhere in a chain of errors of several libraries.
+fn classify(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
+    let endpoint = endpoint.to_string();
+    let reason = innermost(error);
+    if let Some(alert) = client_certificate_alert(error) {
+        return Error::ClientCertificateRejected { endpoint, reason: alert };
+    }
+    if let Some(tls) = find_tls_error(error) {
+        return Error::Tls { endpoint, reason: tls.to_string() };
+    }
+    if error.is_connect() {
+        let reason = if error.is_timeout() { "it took too long".to_owned() } else { reason };
+        return Error::Connect { endpoint, reason };
+    }
+    if error.is_builder() {
+        return Error::Protocol { endpoint, reason };
+    }
+    Error::Interrupted { endpoint, reason }
+}
+
+/// The errors from the outermost to the cause. An `io::Error` hides the error that it carries from `source`.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner as &(dyn StdError + 'static)),
+        None => error.source(),
+    })
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn find_tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    chain(error).find_map(|error| error.downcast_ref::<rustls::Error>())
+}
+
+/// The alerts by which a server refuses a client certificate (specification: `server-api.md` §1.2).
+const CERTIFICATE_ALERTS: [AlertDescription; 8] = [
+    AlertDescription::CertificateRequired,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::AccessDenied,
+];
+
+/// The alert that says so, if there is one. Over HTTP/2 only the text of the TLS library's error remains.
+fn client_certificate_alert(error: &reqwest::Error) -> Option<String> {
+    let alert = match find_tls_error(error) {
+        Some(rustls::Error::AlertReceived(alert)) => CERTIFICATE_ALERTS.contains(alert).then_some(*alert),
+        Some(_) => None,
+        None => chain(error).map(ToString::to_string).find_map(|text| {
+            CERTIFICATE_ALERTS
+                .into_iter()
+                .find(|&alert| text.ends_with(&rustls::Error::AlertReceived(alert).to_string()))
+        }),
+    };
+    alert.map(|alert| format!("alert {alert:?}"))
+}
