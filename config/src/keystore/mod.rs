@@ -1,58 +1,49 @@
 //! Where root keys live: one settings type per backend, exactly one of them chosen.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod aws;
+mod azure;
+mod calls;
+mod choice;
+mod credential;
+mod endpoint;
+mod entrust;
+mod fortanix;
+mod fs;
+mod gcp;
+mod keysecure;
+mod tls;
+mod vault;
 
-/// The chosen key store.
-#[derive(Debug)]
-#[non_exhaustive]
+pub use aws::{AwsCredentials, SecretsManager};
+pub use azure::{AzureLogin, KeyVault};
+pub use calls::StoreCalls;
+pub(crate) use choice::check;
+pub use credential::{Credential, CredentialSource};
+pub use entrust::KeyControl;
+pub use fortanix::Sdkms;
+pub use fs::FileSystem;
+pub use gcp::{GcpCredentials, SecretManager};
+pub use keysecure::KeySecure;
+pub use tls::{ClientCertificate, StoreTls};
+pub use vault::{KvVersion, Login, Mount, Transit, Vault};
+
+/// The chosen key store. Two are equal if they were configured equally, which is what a reload asks (decision 37).
+#[derive(Debug, PartialEq, Eq)]
 pub enum KeyStore {
-    /// Files in a directory.
+    /// `fs`: files in a directory.
     FileSystem(FileSystem),
-}
-
-/// `keystore.fs`
-#[derive(Debug, Clone)]
-pub struct FileSystem {
-    /// The directory; created if missing when the process starts.
-    pub path: PathBuf,
-}
-
-/// How calls to any key store are bounded: the names directly under `keystore` (`config.md` §2.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreCalls {
-    /// `deadline`: the longest that an operation takes, with its retries.
-    pub deadline: Duration,
-    /// `attempt_timeout`: the longest that one attempt takes.
-    pub attempt_timeout: Duration,
-    /// `retries`: attempts after the first.
-    pub retries: u32,
-    /// `concurrency`: calls at the same time.
-    pub concurrency: usize,
-    /// `queue`: calls that wait for a place.
-    pub queue: usize,
-    /// `outage_wait`: how long a call waits for a store that is down to come back; zero: fail at once.
-    pub outage_wait: Duration,
-    /// `probe_interval`: how often the store's status is asked for while it is up.
-    pub probe_interval: Duration,
-    /// `breaker_failures`: failures in a row after which the store counts as down.
-    pub breaker_failures: u32,
-    /// `startup_grace`: how long the start waits for the store.
-    pub startup_grace: Duration,
-}
-
-impl Default for StoreCalls {
-    fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(10),
-            attempt_timeout: Duration::from_secs(5),
-            retries: 2,
-            concurrency: 64,
-            queue: 10_000,
-            outage_wait: Duration::from_secs(5),
-            probe_interval: Duration::from_secs(10),
-            breaker_failures: 5,
-            startup_grace: Duration::ZERO,
-        }
-    }
+    /// `vault` or `openbao`: HashiCorp Vault or OpenBao.
+    Vault(Box<Vault>),
+    /// `fortanix.sdkms`: Fortanix DSM.
+    Fortanix(Sdkms),
+    /// `gemalto.keysecure`: Thales CipherTrust Manager.
+    KeySecure(KeySecure),
+    /// `gcp.secretmanager`: Google Cloud Secret Manager.
+    Gcp(SecretManager),
+    /// `aws.secretsmanager`: AWS Secrets Manager.
+    Aws(SecretsManager),
+    /// `azure.keyvault`: Azure Key Vault.
+    Azure(KeyVault),
+    /// `entrust.keycontrol`: Entrust KeyControl.
+    Entrust(KeyControl),
 }
