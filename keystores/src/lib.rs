@@ -67,8 +67,8 @@ pub struct Page {
 
 /// The backend failed. Variants are reactions; texts are for the log, never for a client, and hold no secret.
 ///
-/// No error says that an operation did not happen: after [`Unavailable`](Self::Unavailable) a create or delete may have
-/// been done, or be done yet. After the others it was not.
+/// After [`Unavailable`](Self::Unavailable) a create or delete may have been done, or be done yet. After the others it
+/// was not.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store cannot be reached, or does not answer in time. Another attempt may work.

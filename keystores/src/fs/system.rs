@@ -1,7 +1,7 @@
 //! The system calls of the file store, behind a trait: a test makes each one fail in turn and looks at what is left.
 
 use std::fmt;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
@@ -78,7 +78,6 @@ impl System for Kernel {
     }
 
     fn link_by_proc(&self, file: BorrowedFd<'_>, directory: BorrowedFd<'_>, new: &str) -> Result<()> {
-        use std::os::fd::AsRawFd;
         let old = format!("/proc/self/fd/{}", file.as_raw_fd());
         rustix::fs::linkat(CWD, old, directory, new, AtFlags::SYMLINK_FOLLOW)
     }

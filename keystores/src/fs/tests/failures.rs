@@ -153,6 +153,50 @@ async fn a_disk_that_fills_up_during_the_write_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn the_content_is_durable_before_its_name_and_the_name_before_the_answer() {
+    for way in WAYS {
+        let place = Place::new();
+        let calls = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (log, base) = (Arc::clone(&calls), file_system(way));
+        let store = place
+            .store_with(Scripted::new(move |call| {
+                log.lock().expect("no panic").push(call);
+                base(call)
+            }))
+            .await;
+        calls.lock().expect("no panic").clear();
+        assert_eq!(create(&store, "my-key", GENERATION_2).await.expect("create"), Created::New);
+        let calls = calls.lock().expect("no panic");
+        let last =
+            |wanted: Call| calls.iter().rposition(|call| *call == wanted).unwrap_or_else(|| panic!("{wanted:?}"));
+        let named = last([Call::LinkByProc, Call::LinkByDescriptor, Call::Link, Call::Rename][way]);
+        assert!(last(Call::Write) < last(Call::Sync), "way {way}: {calls:?}");
+        assert!(last(Call::Sync) < named && named < last(Call::SyncDirectory), "way {way}: {calls:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_during_the_write_keeps_its_value() {
+    for way in WAYS {
+        let place = Place::new();
+        let armed = Arc::new(AtomicBool::new(false));
+        let (on, path, base) = (Arc::clone(&armed), place.entry("my-key"), file_system(way));
+        let store = place
+            .store_with(Scripted::new(move |call| {
+                if call == Call::Sync && on.swap(false, Ordering::Relaxed) {
+                    fs::write(&path, "theirs").expect("another server's key");
+                }
+                base(call)
+            }))
+            .await;
+        armed.store(true, Ordering::Relaxed);
+        assert_eq!(create(&store, "my-key", "ours").await.expect("create"), Created::NameTaken, "way {way}");
+        assert_eq!(read(&store, "my-key").await.expect("get").as_deref(), Some(&b"theirs"[..]), "way {way}");
+        assert_eq!(place.names(), ["my-key"], "way {way}");
+    }
+}
+
+#[tokio::test]
 async fn short_writes_are_continued() {
     let place = Place::new();
     let store = place
