@@ -80,7 +80,7 @@ pub(super) fn hmac_sha256(key: &[u8; KEY_BYTES], message: &[u8]) -> [u8; 32] {
     })
 }
 
-/// The derivation before March 2020. With E an AES-256 block under the secret key and numbers of 4 bytes, little endian:
+/// The derivation before March 2020. E is an AES-256 block under the secret key; numbers have 4 bytes, little endian:
 ///
 /// ```text
 /// (E(0 ‖ iv[0..12]) xor E(1 ‖ iv[4..16]))  ‖  (E(2 ‖ iv[0..12]) xor E(3 ‖ iv[4..16]))

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use super::stack::lightly_wiped_after;
 use crate::secret::SecretBytes;
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -35,7 +36,7 @@ pub fn decode_base64(text: &[u8]) -> Result<SecretBytes, InvalidBase64> {
 fn decode(text: &[u8]) -> Result<SecretBytes, InvalidBase64> {
     let mut bytes = SecretBytes::default();
     bytes.resize(base64::decoded_len_estimate(text.len()));
-    let length = LENIENT.decode_slice(text, bytes.expose_mut()).map_err(|_| InvalidBase64)?;
+    let length = lightly_wiped_after(|| LENIENT.decode_slice(text, bytes.expose_mut())).map_err(|_| InvalidBase64)?;
     bytes.resize(length);
     Ok(bytes)
 }
@@ -44,8 +45,8 @@ fn decode(text: &[u8]) -> Result<SecretBytes, InvalidBase64> {
 pub fn encode_base64(bytes: &[u8], out: &mut SecretBytes) {
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4);
-    base64::engine::general_purpose::STANDARD
-        .encode_slice(bytes, &mut out.expose_mut()[start..])
+    let room = &mut out.expose_mut()[start..];
+    lightly_wiped_after(|| base64::engine::general_purpose::STANDARD.encode_slice(bytes, room))
         .expect("the room is the length of the encoding");
 }
 

@@ -20,6 +20,7 @@ use aws_lc_rs::rand;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 use ciphertext::Ciphertext;
 use derive::{Scheme, hmac_sha256, message_aead};
+use stack::lightly_wiped_after;
 
 use crate::clock::Timestamp;
 use crate::secret::{LOCKED_BYTES, Locked, Secret, SecretBytes};
@@ -77,7 +78,7 @@ impl Key {
     /// # Errors
     /// The random source failed.
     pub fn generate(algorithm: Algorithm, created_at: Timestamp, created_by: &str) -> Result<Self, RandomFailed> {
-        let material = Locked::try_init_with(|slot| fill_random(slot))?;
+        let material = Locked::try_init_with(|slot| fill_random_secret(slot))?;
         Ok(Self::new(material, true, algorithm, created_at, created_by))
     }
 
@@ -94,7 +95,7 @@ impl Key {
         let material = Locked::try_init_with(|slot| {
             let (secret_half, hmac_half) = halves_mut(slot);
             secret_half.copy_from_slice(secret_key);
-            fill_random(hmac_half)
+            fill_random_secret(hmac_half)
         })?;
         Ok(Self::new(material, true, algorithm, created_at, created_by))
     }
@@ -173,7 +174,7 @@ impl Key {
     /// # Errors
     /// The random source failed.
     pub fn data_key(&self, context: &[u8]) -> Result<(Secret<KEY_BYTES>, Vec<u8>), SealError> {
-        let data_key = Secret::try_init_with(|bytes| fill_random(bytes))?;
+        let data_key = Secret::try_init_with(|bytes| fill_random_secret(bytes))?;
         let ciphertext = self.seal(data_key.expose(), context)?;
         Ok((data_key, ciphertext))
     }
@@ -243,7 +244,11 @@ fn halves_mut(slot: &mut [u8; LOCKED_BYTES]) -> (&mut [u8; KEY_BYTES], &mut [u8;
     (secret_key, hmac_key)
 }
 
-/// Straight into the place where the bytes will stay.
+/// Straight into the place where the secret will stay. What passed the stack on the way is wiped.
+fn fill_random_secret(bytes: &mut [u8]) -> Result<(), RandomFailed> {
+    lightly_wiped_after(|| fill_random(bytes))
+}
+
 fn fill_random(bytes: &mut [u8]) -> Result<(), RandomFailed> {
     rand::fill(bytes).map_err(|_| RandomFailed)
 }

@@ -24,8 +24,8 @@
 //! All but `bytes` may be absent. Without an `algorithm` it is AES256.
 
 use prost::Message;
+use prost::bytes::Bytes;
 use serde::de::IgnoredAny;
-use zeroize::Zeroize;
 
 use super::encoding::{decode_base64, encode_base64};
 use super::json::Members;
@@ -96,8 +96,8 @@ struct KeyVersion {
 #[derive(prost::Message)]
 #[prost(skip_debug)]
 struct SecretKey {
-    #[prost(bytes = "vec", tag = "1")]
-    key: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "1")]
+    key: Bytes,
     #[prost(uint32, tag = "2")]
     algorithm: u32,
 }
@@ -105,8 +105,8 @@ struct SecretKey {
 #[derive(prost::Message)]
 #[prost(skip_debug)]
 struct HmacKey {
-    #[prost(bytes = "vec", tag = "1")]
-    key: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "1")]
+    key: Bytes,
     #[prost(uint32, tag = "2")]
     hash: u32,
 }
@@ -120,16 +120,15 @@ struct UnixTime {
     nanoseconds: i32,
 }
 
-impl Drop for SecretKey {
-    fn drop(&mut self) {
-        self.key.zeroize();
+/// What protobuf fields refer to: prost copies from and to anything but `Bytes` through buffers that nobody wipes.
+fn shared(bytes: SecretBytes) -> Bytes {
+    struct Owner(SecretBytes);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            self.0.expose()
+        }
     }
-}
-
-impl Drop for HmacKey {
-    fn drop(&mut self) {
-        self.key.zeroize();
-    }
+    Bytes::from_owner(Owner(bytes))
 }
 
 /// What to store of a key. `None` for a key without an HMAC key: such a key was read from a legacy entry, which is
@@ -139,13 +138,13 @@ pub fn encode(key: &Key) -> Option<SecretBytes> {
     let (seconds, nanoseconds) = key.created_at().to_unix();
     let message = KeyVersion {
         key: Some(SecretKey {
-            key: key.secret_key().to_vec(),
+            key: shared(key.secret_key().as_slice().into()),
             algorithm: match key.algorithm() {
                 Algorithm::Aes256 => 1,
                 Algorithm::ChaCha20 => 2,
             },
         }),
-        hmac_key: Some(HmacKey { key: key.hmac_key()?.to_vec(), hash: HASH_SHA256 }),
+        hmac_key: Some(HmacKey { key: shared(key.hmac_key()?.as_slice().into()), hash: HASH_SHA256 }),
         created_at: Some(UnixTime {
             seconds,
             nanoseconds: nanoseconds.try_into().expect("a second has fewer nanoseconds than 2^31"),
@@ -172,12 +171,12 @@ pub fn decode(value: &[u8]) -> Result<Key, StoredKeyError> {
         return decode_json(&Members::parse(value).ok_or(StoredKeyError::NotAnObject)?);
     }
     let bytes = decode_base64(value).map_err(|_| StoredKeyError::Encoding)?;
-    decode_message(&KeyVersion::decode(bytes.expose()).map_err(|_| StoredKeyError::Protobuf)?)
+    decode_message(&KeyVersion::decode(shared(bytes)).map_err(|_| StoredKeyError::Protobuf)?)
 }
 
 fn decode_message(message: &KeyVersion) -> Result<Key, StoredKeyError> {
     let key = message.key.as_ref().ok_or(StoredKeyError::SecretKeyMissing)?;
-    let secret_key = key.key.as_slice().try_into().map_err(|_| StoredKeyError::SecretKeyLength(key.key.len()))?;
+    let secret_key = key.key.as_ref().try_into().map_err(|_| StoredKeyError::SecretKeyLength(key.key.len()))?;
     let algorithm = match key.algorithm {
         1 => Algorithm::Aes256,
         2 => Algorithm::ChaCha20,
@@ -192,7 +191,7 @@ fn decode_message(message: &KeyVersion) -> Result<Key, StoredKeyError> {
 
 impl HmacKey {
     fn checked(&self) -> Result<&[u8; KEY_BYTES], StoredKeyError> {
-        let key = self.key.as_slice().try_into().map_err(|_| StoredKeyError::HmacKeyLength(self.key.len()))?;
+        let key = self.key.as_ref().try_into().map_err(|_| StoredKeyError::HmacKeyLength(self.key.len()))?;
         if self.hash == HASH_SHA256 { Ok(key) } else { Err(StoredKeyError::HmacHash(self.hash)) }
     }
 }

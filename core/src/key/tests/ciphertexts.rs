@@ -179,6 +179,7 @@ fn json_ciphertexts_are_read_as_leniently_as_the_reference_did() {
         format!("\u{feff}{L1}"),
         format!("{L1}{L1}"),
         format!("{L1},"),
+        "{\"a\":".repeat(100_000),
         L1.replace("\"630dcd2966c4336691125448bbb25b4f\"", "7"),
         L1.replace("\"nonce\":\"sLGys7S1tre4ubq7\",", ""),
         L1.replace(",\"bytes\":\"/H1RafmUShX+6WEz94F5FuMPMHYbLC8GaA==\"", ""),

@@ -115,6 +115,7 @@ fn what_is_not_a_current_key_is_refused_with_its_reason() {
         (message(&[secret_key, hmac_key, created_at, &created_by[..20]]), E::Protobuf),
         (message(&["0801"]), E::Protobuf),
         (message(&[secret_key, "4b"]), E::Protobuf),
+        (message(&[secret_key, &"4b".repeat(100_000), &"4c".repeat(100_000)]), E::Protobuf),
         (message(&[secret_key, "2202c328"]), E::Protobuf),
         (message(&[secret_key, "0201ff"]), E::Protobuf),
     ] {
@@ -230,6 +231,7 @@ fn what_is_not_a_legacy_key_is_refused_with_its_reason() {
         (r#""abc""#.to_owned(), E::NotAnObject),
         (format!("[{{{bytes}}}]"), E::NotAnObject),
         ("{}".to_owned(), E::SecretKeyMissing),
+        (format!(r#"{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000)), E::SecretKeyMissing),
         (format!(r#"{{{bytes},"bytes":null}}"#), E::SecretKeyMissing),
         (r#"{"bytes":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg=="}"#.to_owned(), E::SecretKeyLength(31)),
         (r#"{"bytes":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#.to_owned(), E::Bytes),
