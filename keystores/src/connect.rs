@@ -45,12 +45,60 @@ pub async fn connect(settings: &settings::KeyStore, start: Start) -> Result<Arc<
         settings::KeyStore::FileSystem(fs) => {
             Ok(Arc::new(FileStore::open(fs.path.clone(), start, is_stored_key).await?))
         }
-        _ => Err(ConnectError::Refused(
-            "keystore: the chosen store is not available in this build; it has `fs`".to_owned(),
-        )),
+        settings::KeyStore::Vault(_) => Err(not_built("vault")),
+        settings::KeyStore::Fortanix(_) => Err(not_built("fortanix.sdkms")),
+        settings::KeyStore::KeySecure(_) => Err(not_built("gemalto.keysecure")),
+        settings::KeyStore::Gcp(_) => Err(not_built("gcp.secretmanager")),
+        settings::KeyStore::Aws(_) => Err(not_built("aws.secretsmanager")),
+        settings::KeyStore::Azure(_) => Err(not_built("azure.keyvault")),
+        settings::KeyStore::Entrust(_) => Err(not_built("entrust.keycontrol")),
     }
+}
+
+/// The stores that this build has, as the configuration names them.
+const BUILT: &str = "`fs`";
+
+fn not_built(backend: &str) -> ConnectError {
+    ConnectError::Refused(format!("keystore.{backend}: not available in this build; it has {BUILT}"))
 }
 
 fn is_stored_key(value: &[u8]) -> bool {
     kes_core::key::stored::decode(value).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{GENERATION_1, GENERATION_2, name};
+
+    fn fs(path: impl Into<std::path::PathBuf>) -> settings::KeyStore {
+        settings::KeyStore::FileSystem(settings::FileSystem { path: path.into() })
+    }
+
+    #[tokio::test]
+    async fn the_file_store_knows_keys_of_all_generations_from_other_files() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = connect(&fs(directory.path()), Start::Process).await.expect("a store");
+        assert_eq!(store.label(), format!("Filesystem: {}", directory.path().display()));
+        for (text, content, is_key) in
+            [("first.key", GENERATION_1, true), ("second.key", GENERATION_2, true), ("README.md", "# keys", false)]
+        {
+            std::fs::write(directory.path().join(text), content).expect("a file");
+            assert_eq!(store.get(&name(text)).await.is_ok(), is_key, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_not_built_is_named() {
+        assert_eq!(not_built("vault").to_string(), "keystore.vault: not available in this build; it has `fs`");
+    }
+
+    #[tokio::test]
+    async fn a_reload_makes_no_directory() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let missing = directory.path().join("missing");
+        let error = connect(&fs(&missing), Start::Reload).await.expect_err("nothing is there");
+        assert!(matches!(error, ConnectError::Unavailable(_)), "{error}");
+        assert!(connect(&fs(&missing), Start::Process).await.is_ok());
+    }
 }
