@@ -32,9 +32,11 @@ impl Timestamp {
     /// From RFC 3339 text, keeping its offset.
     ///
     /// # Errors
-    /// Anything else.
+    /// Anything else; a moment whose year in UTC is not one of 0 to 9999.
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
-        OffsetDateTime::parse(text, &Rfc3339).map(Self).map_err(|_| InvalidTimestamp)
+        let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?;
+        let utc = time.checked_to_offset(UtcOffset::UTC).ok_or(InvalidTimestamp)?;
+        if utc.year() < 0 { Err(InvalidTimestamp) } else { Ok(Self(time)) }
     }
 
     /// Seconds since 1970 and the nanoseconds beyond them.
@@ -109,7 +111,9 @@ mod tests {
         }
         assert_eq!(Timestamp::ZERO.to_string(), "0001-01-01T00:00:00Z");
         assert_eq!(Timestamp::parse("2024-05-01T12:34:56.100Z").expect("a time").to_string(), "2024-05-01T12:34:56.1Z");
-        assert!(Timestamp::parse("").is_err());
+        for text in ["", "9999-12-31T23:59:59-02:00", "0000-01-01T00:00:00+02:00"] {
+            assert!(Timestamp::parse(text).is_err(), "{text}");
+        }
         assert!(Timestamp::parse("2024-05-01").is_err());
     }
 

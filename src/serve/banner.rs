@@ -1,0 +1,61 @@
+//! What a server says of itself when it runs.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use kes_core::SecretText;
+
+use super::harden::MemoryLocking;
+use super::interfaces;
+use crate::build;
+use crate::server::log::Level;
+
+/// The banner's content.
+#[derive(Debug)]
+pub(super) struct Banner {
+    /// The administrator as configured.
+    pub(super) admin: String,
+    /// The development server's API key.
+    pub(super) api_key: Option<SecretText>,
+    /// The level of the error log.
+    pub(super) log: Level,
+    /// How memory is locked.
+    pub(super) memory_lock: MemoryLocking,
+}
+
+impl Banner {
+    /// The text, with the line at its end that scripts wait for. Labels are 12 wide.
+    pub(super) fn text(&self, address: SocketAddr, store: &str) -> String {
+        let mut text = String::new();
+        let mut line = |label: &str, value: &str| {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{}", format!("{label:<12}{value}").trim_end());
+        };
+        for (label, value, detail) in build::about() {
+            line(label, &format!("{value:<22}  {detail}"));
+        }
+        line("", "");
+        line("KMS", store);
+        for (index, url) in interfaces::urls(address).iter().enumerate() {
+            line(if index == 0 { "API" } else { "" }, &format!("· {url}"));
+        }
+        line("", "");
+        line("Docs", build::DOCS);
+        line("", "");
+        if let Some(api_key) = &self.api_key {
+            line("API Key", api_key.expose());
+        }
+        let is_hex = !self.admin.is_empty()
+            && self.admin.len().is_multiple_of(2)
+            && self.admin.bytes().all(|byte| byte.is_ascii_hexdigit());
+        line("Admin", if is_hex { &self.admin } else { "<disabled>" });
+        line("Logs", &format!("error=stderr level={}", self.log));
+        match &self.memory_lock {
+            MemoryLocking::All => line("MLock", "enabled"),
+            MemoryLocking::Keys => line("MLock", "enabled for keys"),
+            MemoryLocking::None(reason) => line("MLock", &format!("disabled: {reason}")),
+        }
+        text.push_str("\n=> Server is up and running...\n\n");
+        text
+    }
+}

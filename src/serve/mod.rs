@@ -1,0 +1,251 @@
+//! `kes server`: from its options to a running server, in the order in which things can go wrong.
+//!
+//! The whole configuration is checked before anything is connected or bound, and the banner says that the server runs
+//! when it does.
+
+mod banner;
+mod dev;
+mod harden;
+mod interfaces;
+mod settings;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kes_config::{Loaded, Overrides, ProcessEnvironment};
+use kes_keystores::connect::{ConnectError, Start, connect};
+use kes_keystores::{Guard, KeyStore};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::server::log::{ErrorLog, Level, Stderr};
+use crate::server::{Server, Settings};
+use banner::Banner;
+
+/// What the configuration was refused with, so that a supervisor knows that starting again is no use (decision 39).
+const EXIT_CONFIGURATION: u8 = 78;
+
+/// How long to wait before a store that cannot be reached is tried again at start.
+const CONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// The options of `kes server`.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// `--addr`
+    pub address: Option<String>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--dev`
+    pub dev: bool,
+    /// `--key`, from before 2023.
+    pub key: Option<PathBuf>,
+    /// `--cert`, from before 2023.
+    pub cert: Option<PathBuf>,
+    /// `--auth`, from before 2023: `on` or `off`.
+    pub auth: Option<String>,
+    /// `--root`, from before 2021.
+    pub root: Option<String>,
+    /// Old flags without effect that were given.
+    pub ignored: Vec<&'static str>,
+}
+
+/// Why the server did not run.
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn configuration(message: impl ToString) -> Self {
+        Self { code: EXIT_CONFIGURATION, message: message.to_string() }
+    }
+
+    fn other(message: impl ToString) -> Self {
+        Self { code: 1, message: message.to_string() }
+    }
+}
+
+/// Everything that a server needs, checked.
+struct Plan {
+    address: SocketAddr,
+    settings: Settings,
+    store: StorePlan,
+    banner: Banner,
+    log: Level,
+}
+
+enum StorePlan {
+    Memory,
+    Connect(Box<kes_config::keystore::KeyStore>, kes_config::keystore::StoreCalls),
+}
+
+/// Runs the server until it is told to stop.
+pub fn run(options: &Options) -> ExitCode {
+    match plan(options).and_then(|plan| start(plan, options.dev)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("Error: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn plan(options: &Options) -> Result<Plan, Failure> {
+    let verify_clients = warn_of_old_flags(options)?;
+    if options.dev {
+        if options.config.is_some() {
+            return Err(Failure::other("'--dev' and '--config' exclude each other. See 'kes server --help'"));
+        }
+        if verify_clients {
+            return Err(Failure::other("'--dev' cannot verify clients: remove '--auth=on'. See 'kes server --help'"));
+        }
+        return dev::plan(options.address.as_deref());
+    }
+    let Some(path) = &options.config else {
+        let message = "no configuration: '--config FILE' names it, and '--dev' needs none. See 'kes server --help'";
+        return Err(Failure::other(message));
+    };
+    let address = options.address.as_deref().filter(|text| !text.is_empty());
+    let overrides = Overrides {
+        address: address.map(kes_config::parse_address).transpose().map_err(bad_address)?,
+        key: options.key.clone(),
+        cert: options.cert.clone(),
+        verify_clients,
+    };
+    let Loaded { config, warnings } =
+        kes_config::load_with(path, &ProcessEnvironment, &overrides).map_err(Failure::configuration)?;
+    for warning in &warnings {
+        eprintln!("WARNING: {warning}");
+    }
+    settings::plan(config)
+}
+
+fn bad_address(reason: impl std::fmt::Display) -> Failure {
+    Failure::other(format!("invalid '--addr': {reason}"))
+}
+
+/// Says which old flags were given and what they do now. Returns whether `--auth` turns verification on.
+fn warn_of_old_flags(options: &Options) -> Result<bool, Failure> {
+    if options.root.is_some() {
+        let message = "'--root' is no flag any more: set `admin.identity` in the configuration file";
+        return Err(Failure::other(message));
+    }
+    let effect = if options.dev { "has no effect with '--dev'" } else { "overrides the configuration file" };
+    for (flag, given) in [("--key", options.key.is_some()), ("--cert", options.cert.is_some())] {
+        if given {
+            eprintln!("WARNING: '{flag}' is deprecated and {effect}");
+        }
+    }
+    for flag in &options.ignored {
+        eprintln!("WARNING: '{flag}' is deprecated and has no effect");
+    }
+    match options.auth.as_deref() {
+        None | Some("") => Ok(false),
+        Some("on") => {
+            eprintln!("WARNING: '--auth' is deprecated: set `tls.auth: on` in the configuration file");
+            Ok(true)
+        }
+        Some("off") => {
+            eprintln!(
+                "WARNING: '--auth=off' is deprecated and has no effect: `tls.auth` in the configuration file counts"
+            );
+            Ok(false)
+        }
+        Some(other) => Err(Failure::other(format!("invalid value '{other}' for '--auth': it is 'on' or 'off'"))),
+    }
+}
+
+fn start(mut plan: Plan, dev: bool) -> Result<(), Failure> {
+    let log = tracing_subscriber::registry().with(ErrorLog::new(plan.log, Stderr));
+    // Fails only if there is a log already, and that one will do.
+    let _ = tracing::subscriber::set_global_default(log);
+    plan.banner.memory_lock = harden::process(!dev);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::other(format!("cannot start: {error}")))?;
+    let outcome = runtime.block_on(serve(plan));
+    // Calls to the store that never end must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    outcome
+}
+
+async fn serve(plan: Plan) -> Result<(), Failure> {
+    let signal_error = |error| Failure::other(format!("cannot listen to signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(signal_error)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(signal_error)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(signal_error)?;
+    let mut stop_signal = async || {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+
+    let started = async {
+        let store = connected(plan.store).await?;
+        let label = store.label();
+        let started = Server::start(plan.address, plan.settings, Arc::clone(&store)).await;
+        if started.is_err() {
+            store.close().await;
+        }
+        started.map(|server| (server, label)).map_err(Failure::other)
+    };
+    let (server, label) = tokio::select! {
+        started = started => started?,
+        () = stop_signal() => return Ok(()),
+    };
+    print(&plan.banner.text(server.address(), &label));
+
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let (cut, was_cut) = tokio::sync::oneshot::channel();
+    let ended = |receiver: tokio::sync::oneshot::Receiver<()>| async { drop(receiver.await) };
+    let mut running = tokio::spawn(server.run(ended(stopped), ended(was_cut)));
+    let hangups = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::warn!("SIGHUP signal received: the configuration is read at start only; restart to apply changes");
+        }
+    });
+    stop_signal().await;
+    drop(stop);
+    tokio::select! {
+        _ = &mut running => {}
+        () = stop_signal() => {
+            drop(cut);
+            let _ = running.await;
+        }
+    }
+    hangups.abort();
+    print("\n=> Stopping server... Goodbye.\n");
+    Ok(())
+}
+
+/// The key store behind its guard. Waits for one that cannot be reached as long as the configuration says.
+async fn connected(plan: StorePlan) -> Result<Arc<dyn KeyStore>, Failure> {
+    let (settings, calls) = match plan {
+        StorePlan::Memory => return Ok(Arc::new(kes_keystores::MemoryStore::new())),
+        StorePlan::Connect(settings, calls) => (settings, calls),
+    };
+    let deadline = Instant::now() + calls.startup_grace;
+    loop {
+        match connect(&settings, Start::Process).await {
+            Ok(store) => return Ok(Arc::new(Guard::new(store, calls))),
+            Err(ConnectError::Unavailable(reason)) if Instant::now() + CONNECT_PAUSE < deadline => {
+                tracing::warn!("key store unavailable, trying again: {reason}");
+                tokio::time::sleep(CONNECT_PAUSE).await;
+            }
+            Err(error) => return Err(Failure::other(format!("cannot connect to the key store: {error}"))),
+        }
+    }
+}
+
+/// Writes to stdout. Nobody reading it is no reason to stop serving.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}

@@ -1,0 +1,81 @@
+//! From what the configuration means to what the server is made of.
+
+use kes_config::{Cache, Config, Level, Limits, LogFormat};
+
+use super::banner::Banner;
+use super::harden::MemoryLocking;
+use super::{Failure, Plan, StorePlan};
+use crate::keys::CacheSettings;
+use crate::server::{ClientMode, ConnectionLimits, ListenerLimits, RouteSettings, Settings, TlsFiles, TlsState};
+
+/// The plan of a configured server. Reads the TLS files.
+pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
+    refuse_what_is_missing(&config)?;
+    let mode = ClientMode { required: !config.any_skip_auth(), verified: config.tls.verify_clients };
+    let files =
+        TlsFiles { key: config.tls.key, cert: config.tls.cert, password: config.tls.password, ca: config.tls.ca };
+    let tls = TlsState::load(&files, mode).map_err(Failure::configuration)?;
+    let routes = config.api.iter().map(|(path, api)| (path.as_str(), api.skip_auth, api.timeout));
+    let banner = Banner {
+        admin: config.access.admin().as_str().to_owned(),
+        api_key: None,
+        log: config.log.error,
+        memory_lock: MemoryLocking::Keys,
+    };
+    Ok(Plan {
+        address: config.address,
+        settings: Settings {
+            routes: RouteSettings::new(routes),
+            access: config.access,
+            tls,
+            cache: cache(&config.cache),
+            keys: config.keys,
+            listener: limits(&config.limits),
+            requests: config.limits.requests,
+            probe_interval: config.store_calls.probe_interval,
+            grace: config.shutdown_grace,
+            legacy_error_texts: config.legacy_error_texts,
+        },
+        store: StorePlan::Connect(Box::new(config.keystore), config.store_calls),
+        banner,
+        log: config.log.error,
+    })
+}
+
+/// Settings that this version reads and cannot do yet. What would weaken security by being ignored is refused.
+fn refuse_what_is_missing(config: &Config) -> Result<(), Failure> {
+    let missing = "is not available in this version; hint: remove it";
+    if config.tls.proxy.as_ref().is_some_and(|proxy| !proxy.identities.is_empty()) {
+        return Err(Failure::configuration(format!("`tls.proxy.identities` {missing}")));
+    }
+    if config.proxy_protocol.is_some() {
+        return Err(Failure::configuration(format!("`proxy_protocol.mode: required` {missing}")));
+    }
+    for (setting, is_set) in [
+        ("log.audit", config.log.audit <= Level::INFO),
+        ("log.file.audit", config.log.audit_file.is_some()),
+        ("log.format: json", config.log.format != LogFormat::Text),
+        ("health.address", config.health.is_some()),
+    ] {
+        if is_set {
+            eprintln!("WARNING: `{setting}` {missing}");
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn cache(cache: &Cache) -> CacheSettings {
+    CacheSettings { any: cache.any, unused: cache.unused, offline: cache.offline, max_keys: cache.max_keys }
+}
+
+pub(super) fn limits(limits: &Limits) -> ListenerLimits {
+    ListenerLimits {
+        connections: limits.connections,
+        streams: limits.streams,
+        connection: ConnectionLimits {
+            handshake: limits.handshake_timeout,
+            header: limits.header_timeout,
+            idle: limits.idle_timeout,
+        },
+    }
+}

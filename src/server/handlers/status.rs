@@ -1,0 +1,91 @@
+//! `/version`, `/v1/ready`, `/v1/status`, `/v1/api`
+
+use std::time::Duration;
+
+use http::Response;
+use kes_client::wire::{Status, Version};
+
+use super::super::error::ApiError;
+use super::super::reply::{self, Body};
+use super::Context;
+use crate::build;
+
+/// `GET /version`
+pub fn version() -> Response<Body> {
+    reply::json(&Version { version: build::VERSION.to_owned(), commit: build::COMMIT.to_owned() })
+}
+
+/// `GET /v1/ready`
+pub async fn ready(context: Context<'_>) -> Result<Response<Body>, ApiError> {
+    match context.state.keys.store().status().await {
+        Ok(_) => Ok(reply::empty()),
+        Err(error) => Err(ApiError::not_ready(&error)),
+    }
+}
+
+/// `GET /v1/status`: 200 also when the store is down, which it then says (decision 8).
+pub async fn status(context: Context<'_>) -> Response<Body> {
+    let store = context.state.keys.store().status().await;
+    let memory = Memory::read();
+    let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let uptime = context.shared.started_at.elapsed() + Duration::from_millis(500);
+    reply::json(&Status {
+        version: build::VERSION.to_owned(),
+        os: build::OS.to_owned(),
+        arch: build::ARCH.to_owned(),
+        uptime: uptime.as_secs(),
+        num_cpu: cpus,
+        num_cpu_used: cpus,
+        mem_heap_used: memory.heap,
+        mem_stack_used: memory.stack,
+        keystore_latency: store.as_ref().map_or(0, |latency| latency_millis(*latency)),
+        keystore_unreachable: store.is_err(),
+        keystore_unavailable: false,
+    })
+}
+
+/// `GET /v1/api`
+pub fn api(context: Context<'_>) -> Response<Body> {
+    reply::json(&context.state.routes.describe())
+}
+
+/// Milliseconds, rounded to the nearest, at least 1.
+fn latency_millis(latency: Duration) -> u64 {
+    ((latency.as_micros() + 500) / 1000).max(1).try_into().unwrap_or(u64::MAX)
+}
+
+/// What the process uses, in bytes, as the system counts it. At least 1 each: clients take 0 for a mistake.
+struct Memory {
+    heap: u64,
+    stack: u64,
+}
+
+impl Memory {
+    fn read() -> Self {
+        let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let kibibytes = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        let bytes = |name| kibibytes(name).map_or(1, |count| (count * 1024).max(1));
+        Self { heap: bytes("RssAnon:"), stack: bytes("VmStk:") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latency_is_rounded_and_never_zero() {
+        assert_eq!(latency_millis(Duration::from_micros(3)), 1);
+        assert_eq!(latency_millis(Duration::from_micros(1499)), 1);
+        assert_eq!(latency_millis(Duration::from_micros(1500)), 2);
+    }
+
+    #[test]
+    fn memory_is_counted() {
+        let memory = Memory::read();
+        assert!(memory.heap > 4096 && memory.stack > 4096);
+    }
+}

@@ -1,0 +1,208 @@
+//! The accept loop: plaintext is told off, TLS is shaken hands with, and HTTP is spoken until the connection or the
+//! server ends.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::connection::{Activity, ConnectionLimits, Limited, Tracked};
+use super::peer::Peer;
+use super::service;
+use super::state::Shared;
+
+/// What a client that speaks HTTP to the TLS port is told.
+const PLAINTEXT_ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+/// Most bytes of a request's head: 1 MiB and what the archived server allowed beyond it.
+const MAX_HEADER_BYTES: usize = (1 << 20) + 4096;
+const MAX_HEADER_LIST_BYTES: u32 = (1 << 20) + 320;
+const WINDOW_BYTES: u32 = 1 << 20;
+
+/// How long the loop rests after the system could not give it a connection, usually for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// After this long without a byte the system asks whether the other end still lives.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// What bounds the connections.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenerLimits {
+    /// Connections at the same time; further ones wait in the system's queue.
+    pub connections: usize,
+    /// Streams at the same time on one HTTP/2 connection.
+    pub streams: u32,
+    /// How long a connection may take.
+    pub connection: ConnectionLimits,
+}
+
+/// What the server is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Connections are accepted.
+    Serving,
+    /// What is in flight may end; nothing new begins.
+    Draining,
+}
+
+/// Accepts connections until `phase` says to drain, and then returns those that still live.
+pub async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    limits: ListenerLimits,
+    mut phase: watch::Receiver<Phase>,
+) -> JoinSet<()> {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    let mut draining = phase.clone();
+    loop {
+        let accepted = tokio::select! {
+            // Waiting for a place before accepting leaves clients in the system's queue instead of refusing them.
+            accepted = accept(&listener, &places) => accepted,
+            Some(_) = connections.join_next() => continue,
+            _ = draining.wait_for(|phase| *phase == Phase::Draining) => return connections,
+        };
+        match accepted {
+            Ok((stream, address, place)) => {
+                let connection = connection(stream, address, Arc::clone(&shared), limits, phase.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("http: accept error: {error}");
+                let pause = tokio::time::sleep(ACCEPT_PAUSE);
+                tokio::select! {
+                    () = pause => {}
+                    _ = phase.wait_for(|phase| *phase == Phase::Draining) => return connections,
+                }
+            }
+        }
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, address, place))
+}
+
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    limits: ListenerLimits,
+    phase: watch::Receiver<Phase>,
+) {
+    // Both only tune; a socket that refuses them still works.
+    let _ = stream.set_nodelay(true);
+    let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
+    let _ = rustix::net::sockopt::set_tcp_keepidle(&stream, TCP_KEEPALIVE);
+    let _ = rustix::net::sockopt::set_tcp_keepintvl(&stream, TCP_KEEPALIVE);
+    match timeout(limits.connection.handshake, handshake(stream, &shared)).await {
+        Ok(Ok(Some(stream))) => http(stream, address, shared, limits, phase).await,
+        Ok(Ok(None)) => {}
+        // Load balancers look whether the port is open and leave: that is no news.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            tracing::debug!("http: TLS handshake error from {address}: EOF");
+        }
+        Ok(Err(error)) => tracing::info!("http: TLS handshake error from {address}: {error}"),
+        Err(_) => tracing::info!("http: TLS handshake error from {address}: the handshake took too long"),
+    }
+}
+
+/// The TLS stream, or nothing if the client spoke plaintext and was told so.
+async fn handshake(mut stream: TcpStream, shared: &Shared) -> io::Result<Option<TlsStream<TcpStream>>> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
+        answer_plaintext(&mut stream).await?;
+        return Ok(None);
+    }
+    let tls = Arc::clone(&shared.state.load().tls);
+    let stream = TlsAcceptor::from(tls.config()).accept(stream).await?;
+    tls.check_resumed(stream.get_ref().1).map_err(io::Error::other)?;
+    Ok(Some(stream))
+}
+
+async fn answer_plaintext(stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(PLAINTEXT_ANSWER).await?;
+    stream.shutdown().await?;
+    // Closing with unread bytes would reset the connection, and the client might never see the answer.
+    let mut rest = [0; 4096];
+    let mut read = 0;
+    while read < 64 * 1024 {
+        match stream.read(&mut rest).await? {
+            0 => break,
+            count => read += count,
+        }
+    }
+    Ok(())
+}
+
+async fn http(
+    stream: TlsStream<TcpStream>,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    limits: ListenerLimits,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let tls = stream.get_ref().1;
+    let peer = Arc::new(Peer::new(address, tls.peer_certificates().unwrap_or_default()));
+    let is_http2 = tls.alpn_protocol() == Some(b"h2");
+    let activity = Activity::new(limits.connection);
+    let socket = TokioIo::new(Limited::new(stream, Arc::clone(&activity), is_http2));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (shared, peer, in_flight) = (Arc::clone(&shared), Arc::clone(&peer), activity.begin());
+        async move {
+            let response = service::respond(&shared, &peer, request).await;
+            Ok::<_, Infallible>(response.map(|body| Tracked::new(body, in_flight)))
+        }
+    });
+    // How a connection ends is the client's business, or was answered already.
+    if is_http2 {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .max_frame_size(WINDOW_BYTES)
+            .max_header_list_size(MAX_HEADER_LIST_BYTES)
+            .serve_connection(socket, service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = phase.wait_for(|phase| *phase == Phase::Draining) => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .serve_connection(socket, service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = phase.wait_for(|phase| *phase == Phase::Draining) => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }
+}

@@ -1,0 +1,196 @@
+//! The server: from checked settings and a connected key store to answers on a socket.
+//!
+//! ```text
+//! listener → tls → peer → route (method, size, time) → caller (policy) → handler → keys → cache → guard → store
+//! ```
+//!
+//! A background task always has an owner, who ends and joins it: [`Server::run`].
+
+mod body;
+mod connection;
+mod error;
+mod handlers;
+mod json;
+mod listener;
+pub mod log;
+mod path;
+mod peer;
+mod reply;
+mod routes;
+mod service;
+mod state;
+mod tls;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use kes_core::{Access, Clock, KeyName, SystemClock};
+use kes_keystores::KeyStore;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub use connection::ConnectionLimits;
+pub use listener::ListenerLimits;
+pub use routes::{ROUTES, RouteSettings};
+pub use tls::{ClientMode, TlsFileError, TlsFiles, TlsState, provider};
+
+use crate::keys::{CacheSettings, KeyError, Keys};
+use listener::Phase;
+use state::{Shared, State};
+
+/// How long connections get to end after those in flight were cancelled.
+const CUT_TIME: Duration = Duration::from_millis(200);
+
+/// What a server is made of. All of it was checked.
+#[derive(Debug)]
+pub struct Settings {
+    /// Who may do what.
+    pub access: Access,
+    /// How connections are secured.
+    pub tls: TlsState,
+    /// What the configuration says of routes.
+    pub routes: RouteSettings,
+    /// How long keys stay in memory.
+    pub cache: CacheSettings,
+    /// Keys that have to exist before the first client is served.
+    pub keys: Vec<KeyName>,
+    /// Bounds of connections.
+    pub listener: ListenerLimits,
+    /// Requests in flight at the same time; further ones wait.
+    pub requests: usize,
+    /// How often the store is asked whether it works.
+    pub probe_interval: Duration,
+    /// How long requests in flight get when the server stops.
+    pub grace: Duration,
+    /// Errors in the words of releases before 2022.
+    pub legacy_error_texts: bool,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}; hint: is another server running? `--addr` chooses another address")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's answer.
+        error: io::Error,
+    },
+    /// A predefined key is not there and cannot be made.
+    #[error("cannot create the predefined key `{name}`: {error}")]
+    PredefinedKey {
+        /// The key.
+        name: KeyName,
+        /// Why.
+        error: KeyError,
+    },
+}
+
+/// A server that is bound, has its predefined keys, and waits to [run](Server::run).
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    limits: ListenerLimits,
+    probe_interval: Duration,
+    grace: Duration,
+}
+
+impl Server {
+    /// Binds `address` and makes the predefined keys.
+    ///
+    /// # Errors
+    /// See [`StartError`]. The store is not closed then.
+    pub async fn start(address: SocketAddr, settings: Settings, store: Arc<dyn KeyStore>) -> Result<Self, StartError> {
+        let bind_error = |error| StartError::Bind { address, error };
+        let listener = TcpListener::bind(address).await.map_err(bind_error)?;
+        let local = listener.local_addr().map_err(bind_error)?;
+        let keys = Arc::new(Keys::new(store, settings.cache, Arc::new(SystemClock)));
+        for name in &settings.keys {
+            let made = keys.ensure(&settings.access.server(), name).await;
+            made.map_err(|error| StartError::PredefinedKey { name: name.clone(), error })?;
+        }
+        let state = State {
+            access: settings.access,
+            keys,
+            routes: settings.routes,
+            tls: Arc::new(settings.tls),
+            legacy_error_texts: settings.legacy_error_texts,
+        };
+        let shared = Shared {
+            state: ArcSwap::from_pointee(state),
+            started: SystemClock.now(),
+            started_at: Instant::now(),
+            requests: Semaphore::new(settings.requests),
+        };
+        Ok(Self {
+            listener,
+            address: local,
+            shared: Arc::new(shared),
+            limits: settings.listener,
+            probe_interval: settings.probe_interval,
+            grace: settings.grace,
+        })
+    }
+
+    /// The address that is listened on, with its real port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is ready, lets requests in flight end, and closes the store. `cut` ends the waiting.
+    pub async fn run(self, stop: impl Future<Output = ()>, cut: impl Future<Output = ()>) {
+        let (phase, receiver) = watch::channel(Phase::Serving);
+        let mut background = JoinSet::new();
+        background.spawn(maintain(Arc::clone(&self.shared), self.probe_interval));
+        let serving = tokio::spawn(listener::serve(self.listener, Arc::clone(&self.shared), self.limits, receiver));
+        stop.await;
+        // Only this end can say it; whoever listens has its own copy.
+        phase.send_replace(Phase::Draining);
+        if let Ok(mut connections) = serving.await {
+            let drained = async { while connections.join_next().await.is_some() {} };
+            tokio::select! {
+                () = drained => {}
+                () = tokio::time::sleep(self.grace) => {}
+                () = cut => {}
+            }
+            connections.abort_all();
+            let _ = tokio::time::timeout(CUT_TIME, async { while connections.join_next().await.is_some() {} }).await;
+        }
+        background.shutdown().await;
+        let store = Arc::clone(self.shared.state.load().keys.store());
+        let _ = tokio::time::timeout(self.grace, store.close()).await;
+    }
+}
+
+/// Keeps the cache: frees what expired, and asks the store how it is.
+async fn maintain(shared: Arc<Shared>, probe_interval: Duration) {
+    let sweep_interval = shared.state.load().keys.cache().sweep_interval();
+    let mut sweep = tokio::time::interval(sweep_interval);
+    let mut probe = tokio::time::interval(probe_interval.max(Duration::from_millis(100)));
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let sweeping = async {
+        loop {
+            sweep.tick().await;
+            shared.state.load().keys.cache().sweep();
+        }
+    };
+    let probing = async {
+        loop {
+            probe.tick().await;
+            let keys = Arc::clone(&shared.state.load().keys);
+            keys.cache().set_online(keys.store().status().await.is_ok());
+        }
+    };
+    tokio::join!(sweeping, probing);
+}

@@ -1,0 +1,182 @@
+//! Request paths: decoded once, split at the slashes that were sent as slashes.
+//!
+//! An encoded slash never separates, an encoded dot is never cleaned, and what was decoded here is what is routed,
+//! authorised and logged (specification: `server-api.md` §8).
+
+use percent_encoding::percent_decode_str;
+
+/// A path as it was meant.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DecodedPath {
+    /// The whole path, decoded.
+    text: String,
+    /// Where each segment ends in `text`, in bytes. A segment may contain a decoded slash.
+    ends: Vec<usize>,
+}
+
+/// What a raw path is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RawPath {
+    /// A path to route.
+    Clean(DecodedPath),
+    /// It has `//`, `/./` or `/../`: the client is sent to the cleaned path, escapes as it sent them.
+    Redirect(String),
+    /// It does not begin with a slash, or has an escape that is none.
+    Malformed,
+}
+
+impl RawPath {
+    /// Reads the path of a request target, without its query.
+    #[must_use]
+    pub fn read(raw: &str) -> Self {
+        let Some(rest) = raw.strip_prefix('/') else { return Self::Malformed };
+        if let Some(cleaned) = clean(rest) {
+            return Self::Redirect(cleaned);
+        }
+        let mut path = DecodedPath { text: String::with_capacity(raw.len()), ends: Vec::with_capacity(6) };
+        for segment in rest.split('/') {
+            if !has_valid_escapes(segment) {
+                return Self::Malformed;
+            }
+            path.text.push('/');
+            // Bytes that are no text cannot be in any name; the replacement characters are not either.
+            path.text.push_str(&percent_decode_str(segment).decode_utf8_lossy());
+            path.ends.push(path.text.len());
+        }
+        Self::Clean(path)
+    }
+}
+
+impl DecodedPath {
+    /// The whole decoded path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What follows `prefix`, if the path begins with the segments of `prefix`. The prefix ends in a slash, which must
+    /// have been sent as one.
+    #[must_use]
+    pub fn argument_of(&self, prefix: &str) -> Option<&str> {
+        let segments = prefix.bytes().filter(|&byte| byte == b'/').count() - 1;
+        // The prefix has to end where the path's segments do, or one of them holds a decoded slash.
+        let end = *self.ends.get(segments.checked_sub(1)?)?;
+        (self.ends.len() > segments && end + 1 == prefix.len() && self.has_plain_segments(segments))
+            .then(|| self.text.strip_prefix(prefix))
+            .flatten()
+    }
+
+    /// Whether the path is exactly this one, slash for slash.
+    #[must_use]
+    pub fn is(&self, path: &str) -> bool {
+        self.text == path && self.has_plain_segments(self.ends.len())
+    }
+
+    fn has_plain_segments(&self, count: usize) -> bool {
+        self.ends
+            .get(count.wrapping_sub(1))
+            .is_some_and(|&end| self.text[..end].bytes().filter(|&byte| byte == b'/').count() == count)
+    }
+}
+
+/// The cleaned path, if the raw one (without its first slash) is not clean.
+fn clean(rest: &str) -> Option<String> {
+    let last = rest.split('/').count() - 1;
+    let dirty =
+        |(index, segment): (usize, &str)| segment == "." || segment == ".." || segment.is_empty() && index < last;
+    if !rest.split('/').enumerate().any(dirty) {
+        return None;
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in rest.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(kept.pop()),
+            _ => kept.push(segment),
+        }
+    }
+    let mut cleaned = String::with_capacity(rest.len() + 1);
+    for segment in &kept {
+        cleaned.push('/');
+        cleaned.push_str(segment);
+    }
+    if cleaned.is_empty() || rest.ends_with('/') {
+        cleaned.push('/');
+    }
+    Some(cleaned)
+}
+
+fn has_valid_escapes(segment: &str) -> bool {
+    let mut rest = segment.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        match rest.get(at + 1..at + 3) {
+            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => rest = &rest[at + 3..],
+            _ => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(raw: &str) -> DecodedPath {
+        match RawPath::read(raw) {
+            RawPath::Clean(path) => path,
+            other => panic!("{raw} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn arguments_are_decoded_once() {
+        for (raw, argument) in [
+            ("/v1/key/create/my-key", Some("my-key")),
+            ("/v1/key/cre%61te/enc%2Dkey", Some("enc-key")),
+            ("/v1/key/create/", Some("")),
+            ("/v1/key/create/a/b", Some("a/b")),
+            ("/v1/key/create/a%2Fb", Some("a/b")),
+            ("/v1/key/create/a%252Fb", Some("a%2Fb")),
+            ("/v1/key/create/%2e%2e", Some("..")),
+            ("/v1/key%2Fcreate/x", None),
+            ("/v1%2Fkey/create/x", None),
+            ("/v1/key/create%2Fx", None),
+            ("/v1/key/create", None),
+            ("/v1/key/createx/y", None),
+            ("/", None),
+        ] {
+            assert_eq!(decoded(raw).argument_of("/v1/key/create/"), argument, "{raw}");
+        }
+    }
+
+    #[test]
+    fn exact_paths_need_their_slashes_sent_as_slashes() {
+        assert!(decoded("/v1/status").is("/v1/status"));
+        assert!(decoded("/v1/stat%75s").is("/v1/status"));
+        assert!(!decoded("/v1%2Fstatus").is("/v1/status"));
+        assert!(!decoded("/v1/status/").is("/v1/status"));
+    }
+
+    #[test]
+    fn unclean_paths_are_redirected_with_their_escapes() {
+        for (raw, cleaned) in [
+            ("/v1//key/list", "/v1/key/list"),
+            ("//v1/key/describe/a%2Fb", "/v1/key/describe/a%2Fb"),
+            ("/v1/./status", "/v1/status"),
+            ("/v1/key/../status", "/v1/status"),
+            ("/v1/key/create//", "/v1/key/create/"),
+            ("/../..", "/"),
+            ("//", "/"),
+        ] {
+            assert_eq!(RawPath::read(raw), RawPath::Redirect(cleaned.to_owned()), "{raw}");
+        }
+    }
+
+    #[test]
+    fn bad_escapes_are_malformed() {
+        for raw in ["/v1/%", "/v1/%4", "/v1/%zz", "", "*", "v1/status"] {
+            assert_eq!(RawPath::read(raw), RawPath::Malformed, "{raw}");
+        }
+        assert_eq!(decoded("/v1/%ff").as_str(), "/v1/\u{fffd}");
+    }
+}

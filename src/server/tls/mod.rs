@@ -1,0 +1,136 @@
+//! How connections are secured: our certificate, and which client certificates are let through.
+//!
+//! | `tls.auth` | some route skips authentication | a certificate is | its chain is |
+//! | --- | --- | --- | --- |
+//! | off | no | required | not looked at |
+//! | off | yes | asked for | not looked at |
+//! | on | no | required | verified |
+//! | on | yes | asked for | verified, if one is sent |
+//!
+//! Whatever the mode, the client proves that it holds the key of the certificate that it sends first (specification:
+//! `server-api.md` §1.2).
+
+mod files;
+mod verifier;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kes_core::SecretText;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, kx_group};
+use rustls::server::ServerSessionMemoryCache;
+use rustls::{ServerConfig, ServerConnection};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+
+pub use files::TlsFileError;
+use verifier::ClientVerifier;
+
+/// Sessions that TLS 1.2 clients can resume without a ticket.
+const TLS12_SESSIONS: usize = 1024;
+
+/// What the TLS side of the server is made of.
+#[derive(Debug)]
+pub struct TlsFiles {
+    /// The private key, PEM.
+    pub key: PathBuf,
+    /// The certificate chain, PEM, leaf first.
+    pub cert: PathBuf,
+    /// Opens an encrypted key.
+    pub password: Option<SecretText>,
+    /// A PEM file or directory of further roots for client certificates.
+    pub ca: Option<PathBuf>,
+}
+
+/// Which client certificates are let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientMode {
+    /// A connection without one is refused.
+    pub required: bool,
+    /// The chain must end in a trusted root.
+    pub verified: bool,
+}
+
+/// One complete TLS configuration. Its tickets are good with this one only, since a resumed handshake does not ask
+/// the verifier.
+#[derive(Debug)]
+pub struct TlsState {
+    config: Arc<ServerConfig>,
+    verifier: Arc<ClientVerifier>,
+}
+
+impl TlsState {
+    /// Reads all files.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is not what it should be.
+    pub fn load(files: &TlsFiles, mode: ClientMode) -> Result<Self, TlsFileError> {
+        let (chain, key) = files::read_pair(files)?;
+        let roots = if mode.verified { Some(files::read_roots(files.ca.as_deref())?) } else { None };
+        if let (None, Some(ca)) = (&roots, &files.ca) {
+            // Not used, but a path that is wrong now would be a surprise later.
+            files::read_ca(ca)?;
+        }
+        Self::build(chain, key, mode.required, roots)
+    }
+
+    /// From a certificate in memory, for development: any client certificate is let through, and one is required.
+    ///
+    /// # Errors
+    /// The key does not fit the certificate.
+    pub fn self_signed(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, TlsFileError> {
+        Self::build(chain, key, true, None)
+    }
+
+    fn build(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        required: bool,
+        roots: Option<files::Roots>,
+    ) -> Result<Self, TlsFileError> {
+        let provider = Arc::new(provider());
+        let verifier = Arc::new(ClientVerifier::new(&provider, required, roots)?);
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(TlsFileError::Library)?
+            .with_client_cert_verifier(Arc::clone(&verifier) as _)
+            .with_single_cert(chain, key)
+            .map_err(TlsFileError::Pair)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsFileError::Library)?;
+        // Clients need one ticket to resume; a second is work for nothing.
+        config.send_tls13_tickets = 1;
+        config.session_storage = ServerSessionMemoryCache::new(TLS12_SESSIONS);
+        Ok(Self { config: Arc::new(config), verifier })
+    }
+
+    /// The configuration to accept connections with.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// What remains to be checked after the handshake: a resumed session brings certificates that were verified when
+    /// it began, and may have expired since.
+    ///
+    /// # Errors
+    /// The certificates do not verify any more.
+    pub fn check_resumed(&self, connection: &ServerConnection) -> Result<(), rustls::Error> {
+        if connection.handshake_kind() != Some(rustls::HandshakeKind::Resumed) {
+            return Ok(());
+        }
+        match connection.peer_certificates() {
+            Some([first, further @ ..]) => self.verifier.verify(first, further, UnixTime::now()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The cryptography of all connections: TLS 1.3, and TLS 1.2 with AEAD suites; the groups of decision 3.
+#[must_use]
+pub fn provider() -> CryptoProvider {
+    CryptoProvider {
+        kx_groups: vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],
+        ..aws_lc_rs::default_provider()
+    }
+}

@@ -1,0 +1,4 @@
+//! The server as its clients see it: real TLS on a port of its own, status and body to the byte.
+
+mod support;
+mod transcripts;

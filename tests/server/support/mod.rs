@@ -1,0 +1,124 @@
+//! A server of the test's own, on a port of its own, and clients that see its bytes.
+
+mod client;
+mod settings;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use kes::server::{Server, Settings};
+use kes_core::ApiKey;
+use kes_keystores::{KeyStore, MemoryStore};
+use rustls_pki_types::CertificateDer;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use client::{Answer, Client, Connection, Protocol, TlsStream, get};
+pub use settings::Build;
+
+/// The administrator of every test server; its identity is [`ADMIN`].
+pub const ADMIN_KEY: &str = "kes:v1:AD9E7FSYWrMD+VjhI6q545cYT9YOyFxZb7UnjEepYDRc";
+/// The administrator's identity.
+pub const ADMIN: &str = "3ecfcdf38fcbe141ae26a1030f81e96b753365a46760ae6b578698a97c59fd22";
+/// A client whose identity is [`USER`], bound by the policy `my-app`.
+pub const USER_KEY: &str = "kes:v1:AGaV6VXHasF0FnaB60WdCOeTZ8eTIDikL4zlN16c8NAs";
+/// The user's identity.
+pub const USER: &str = "ea9826089311fe44d7590408ede9150f7c637b6cab0a91ee6fe1aa5d9fb366f6";
+
+/// A running server. It stops when this is dropped.
+pub struct TestServer {
+    pub address: SocketAddr,
+    /// What clients verify the server with.
+    pub certificate: CertificateDer<'static>,
+    stop: Option<oneshot::Sender<()>>,
+    cut: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<()>>,
+}
+
+impl TestServer {
+    /// A server with an empty store in memory, the policy of `server-api.md` §19 and the usual settings.
+    pub async fn start() -> Self {
+        Self::with(Build::default()).await
+    }
+
+    /// A server over `store`.
+    pub async fn with_store(store: impl KeyStore + 'static) -> Self {
+        Self::with(Build::default().store(Arc::new(store))).await
+    }
+
+    /// A server as `build` says.
+    pub async fn with(build: Build) -> Self {
+        let store = build.store.clone().unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let (settings, certificate) = build.settings();
+        Self::run(settings, certificate, store).await
+    }
+
+    async fn run(settings: Settings, certificate: CertificateDer<'static>, store: Arc<dyn KeyStore>) -> Self {
+        let server =
+            Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), settings, store).await.expect("the server starts");
+        let address = server.address();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (cut, was_cut) = oneshot::channel::<()>();
+        let running = tokio::spawn(server.run(ended(stopped), ended(was_cut)));
+        Self { address, certificate, stop: Some(stop), cut: Some(cut), running: Some(running) }
+    }
+
+    /// A client with the administrator's certificate.
+    pub fn admin(&self) -> Client {
+        self.client(ADMIN_KEY)
+    }
+
+    /// A client that the policy `my-app` binds.
+    pub fn user(&self) -> Client {
+        self.client(USER_KEY)
+    }
+
+    /// A client that nobody knows.
+    pub fn stranger(&self) -> Client {
+        self.client(ApiKey::generate().expect("random").to_text().expose())
+    }
+
+    /// A client with the certificate of an API key.
+    pub fn client(&self, api_key: &str) -> Client {
+        Client::of_api_key(self, &api_key.parse().expect("an API key"))
+    }
+
+    /// A client without a certificate.
+    pub fn anonymous(&self) -> Client {
+        Client::anonymous(self)
+    }
+
+    /// Tells the server to stop, without waiting.
+    pub fn begin_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Tells the server not to wait for requests in flight.
+    pub fn cut(&mut self) {
+        drop(self.cut.take());
+    }
+
+    /// Waits until the server has stopped.
+    pub async fn stopped(&mut self) {
+        self.running.take().expect("waited for once").await.expect("the server ends well");
+    }
+}
+
+async fn ended(receiver: oneshot::Receiver<()>) {
+    // The sender says it by being dropped.
+    let _ = receiver.await;
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.abort();
+        }
+    }
+}
+
+/// Runs `work` as soon as a task of its own has a chance, to have it under way beside the test.
+pub fn beside<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
+}
