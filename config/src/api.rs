@@ -8,7 +8,7 @@ use crate::problem::shown;
 use crate::report::{Place, Report};
 use crate::scalar;
 use crate::section::Section;
-use crate::yaml::{Entry, Node, Value};
+use crate::tree::{Entry, Node, Value};
 
 /// The paths of all APIs. One that ends in `/` takes a name or a pattern behind it.
 pub const PATHS: [&str; 22] = [

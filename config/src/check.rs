@@ -2,7 +2,7 @@
 
 use crate::report::Report;
 use crate::section::Section;
-use crate::yaml::Entry;
+use crate::tree::Entry;
 use crate::{
     Config, Overrides, address, admin, api, cache, compat, health, keys, keystore, limits, log, metrics, policy,
     proxy_protocol, shutdown, tls,

@@ -1,6 +1,6 @@
 //! Values from the process's environment: `${NAME}` and `${NAME:-default}`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use zeroize::Zeroizing;
 
@@ -20,12 +20,7 @@ impl Environment for ProcessEnvironment {
     }
 }
 
-impl Environment for BTreeMap<String, String> {
-    fn get(&self, name: &str) -> Option<String> {
-        Self::get(self, name).cloned()
-    }
-}
-
+/// Variables of a test.
 impl Environment for HashMap<&str, &str> {
     fn get(&self, name: &str) -> Option<String> {
         Self::get(self, name).map(|&value| value.to_owned())
@@ -35,8 +30,8 @@ impl Environment for HashMap<&str, &str> {
 /// The variable is neither set nor has a default.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotSet {
-    /// Its name: never the default, which may be a secret.
-    pub(crate) name: String,
+    /// Its name, if the text can be one: a secret may begin with `${` by chance. Never the default.
+    pub(crate) name: Option<String>,
 }
 
 /// The value of a scalar: of the variable, if the whole text but white space around it is `${NAME}`, and the text
@@ -57,8 +52,13 @@ pub(crate) fn substitute(text: &str, environment: &dyn Environment) -> Result<Ze
         (Some(value), None) => Ok(value),
         (Some(value), Some(_)) if !value.is_empty() => Ok(value),
         (_, Some(default)) => Ok(Zeroizing::new(default.to_owned())),
-        (None, None) => Err(NotSet { name: name.to_owned() }),
+        (None, None) => Err(NotSet { name: is_name(name).then(|| name.to_owned()) }),
     }
+}
+
+/// Whether a shell could set a variable of this name.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 #[cfg(test)]
@@ -73,11 +73,11 @@ mod tests {
             ("  ${ NAME }\n", Ok("value")),
             ("${EMPTY}", Ok("")),
             ("${NESTED}", Ok("${NAME}")),
-            ("${OTHER}", Err("OTHER")),
-            ("${}", Err("")),
+            ("${OTHER}", Err(Some("OTHER"))),
+            ("${}", Err(None)),
             ("prefix-${NAME}", Ok("prefix-${NAME}")),
             (" $NAME ", Ok(" $NAME ")),
-            ("${NAME}${NAME}", Err("NAME}${NAME")),
+            ("${NAME}${NAME}", Err(None)),
             ("${NAME:-default}", Ok("value")),
             ("${OTHER:-default}", Ok("default")),
             ("${EMPTY:-default}", Ok("default")),
@@ -88,7 +88,7 @@ mod tests {
         ] {
             let substituted = substitute(written, &environment);
             assert_eq!(
-                substituted.as_ref().map(|text| text.as_str()).map_err(|e| e.name.as_str()),
+                substituted.as_ref().map(|text| text.as_str()).map_err(|e| e.name.as_deref()),
                 result,
                 "{written}"
             );

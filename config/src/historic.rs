@@ -4,7 +4,7 @@
 
 use crate::environment::substitute;
 use crate::report::{Place, Report};
-use crate::yaml::{Entry, Node, Value};
+use crate::tree::{Entry, Node, Value};
 
 /// Settings of a key store that older releases knew, and what to use instead. They do nothing.
 const IGNORED_STORE_KEYS: [(&str, &str, &str); 2] =

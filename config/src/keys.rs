@@ -8,7 +8,7 @@ use crate::policy::NAME_HINT;
 use crate::problem::{Wrong, shown};
 use crate::report::{Place, Report};
 use crate::section::Section;
-use crate::yaml::Value;
+use crate::tree::Value;
 
 /// The names in the file's order, each once.
 pub(crate) fn check(root: &mut Section<'_>, report: &mut Report<'_>) -> Vec<KeyName> {

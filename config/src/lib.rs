@@ -34,6 +34,7 @@ mod scalar;
 mod section;
 pub mod shutdown;
 pub mod tls;
+mod tree;
 mod yaml;
 
 use std::collections::BTreeMap;

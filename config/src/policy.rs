@@ -11,6 +11,7 @@ use crate::proxy::Proxy;
 use crate::report::Report;
 use crate::rules::{self, Effect};
 use crate::section::{Section, Text};
+use crate::tree::Entry;
 
 /// The characters of names, for hints.
 pub(crate) const NAME_HINT: &str = "use 1 to 80 letters, digits, `-` and `_`; no `-` at either end, and not `_` alone";
@@ -25,8 +26,10 @@ pub(crate) fn check(
     let section = root.section("policy", report);
     let mut assigned = HashMap::new();
     let mut policies = Vec::new();
-    // Every key is the name of a policy, `x-` at its beginning or not: leaving one out would shut its clients out.
-    for (place, entry) in section.entries() {
+    // `x-team` is a good name of a policy, and leaving it out would shut its clients out. Without clients it is taken
+    // as what `x-` keys are elsewhere: the operator's own.
+    let is_policy = |entry: &Entry| !entry.key.starts_with("x-") || entry.node.get("identities").is_some();
+    for (place, entry) in section.entries().filter(|(_, entry)| is_policy(entry)) {
         let name: Option<PolicyName> = entry.key.parse().ok();
         if name.is_none() {
             let message =

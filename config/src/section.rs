@@ -14,7 +14,7 @@ use crate::nearest::nearest;
 use crate::problem::{Wrong, shown};
 use crate::report::{Place, Report};
 use crate::scalar;
-use crate::yaml::{Entry, Node, Value};
+use crate::tree::{Entry, Node, Value};
 
 /// The cure for what is missing.
 const SET_IT: &str = "set this key";
@@ -30,24 +30,31 @@ pub(crate) struct Section<'t> {
     pub(crate) place: Place,
     entries: Option<&'t [Entry]>,
     asked: Vec<&'static str>,
+    /// Keys that a later version will know: nothing to suggest.
+    reserved: Vec<&'static str>,
+    /// Whether something else than a mapping stands here, which was reported: what it lacks is no news.
+    is_wrong: bool,
 }
 
 impl<'t> Section<'t> {
     pub(crate) fn root(entries: &'t [Entry]) -> Self {
-        Self { place: Place::root(), entries: Some(entries), asked: Vec::new() }
+        Self::new(Place::root(), Some(entries), false)
+    }
+
+    fn new(place: Place, entries: Option<&'t [Entry]>, is_wrong: bool) -> Self {
+        Self { place, entries, asked: Vec::new(), reserved: Vec::new(), is_wrong }
     }
 
     /// The section of an entry that was found by other means than its name.
     pub(crate) fn of_node(place: Place, node: &'t Node, report: &mut Report<'_>) -> Self {
-        let entries = match &node.value {
-            Value::Map(entries) => Some(entries.as_slice()),
-            Value::Null => None,
+        match &node.value {
+            Value::Map(entries) => Self::new(place, Some(entries), false),
+            Value::Null => Self::new(place, None, false),
             Value::Text(_) | Value::List(_) => {
                 report.error(&place, format!("must be a mapping, and is {}", node.kind()), "write `key: value` lines");
-                None
+                Self::new(place, None, true)
             }
-        };
-        Self { place, entries, asked: Vec::new() }
+        }
     }
 
     /// Whether the section stands in the file, be it empty.
@@ -78,7 +85,7 @@ impl<'t> Section<'t> {
             Some((place, node)) => Section::of_node(place, node, report),
             None => {
                 let place = Place { path: self.place.below(name), at: self.place.at };
-                Section { place, entries: None, asked: Vec::new() }
+                Section::new(place, None, self.is_wrong)
             }
         }
     }
@@ -106,8 +113,8 @@ impl<'t> Section<'t> {
         match self.text(name, report) {
             Some(text) if !text.value.is_empty() => return Some(text),
             Some(text) => report.error(&text.place, format!("{what} is missing: the value is empty"), SET_IT),
-            // A value that is there and is no text was reported with the text.
-            None if there => {}
+            // What is there and is no text was reported where it was read.
+            None if there || self.is_wrong => {}
             None => {
                 let place = Place { path: self.place.below(name), at: self.place.at };
                 report.error(&place, format!("{what} is missing"), SET_IT);
@@ -214,7 +221,10 @@ impl<'t> Section<'t> {
 
     /// A key that a later version will know.
     pub(crate) fn reserved(&mut self, name: &'static str, report: &mut Report<'_>) {
-        if let Some((place, _)) = self.node(name) {
+        let found = self.node(name);
+        self.asked.retain(|asked| *asked != name);
+        self.reserved.push(name);
+        if let Some((place, _)) = found {
             report.error(&place, "not available in this version", "remove it");
         }
     }
@@ -222,7 +232,8 @@ impl<'t> Section<'t> {
     /// Reports every key that was not asked for. Keys that begin with `x-` are the operator's own.
     pub(crate) fn finish(self, report: &mut Report<'_>) {
         for (place, entry) in self.entries() {
-            if entry.key.starts_with("x-") || self.asked.contains(&entry.key.as_str()) {
+            let key = entry.key.as_str();
+            if key.starts_with("x-") || self.asked.contains(&key) || self.reserved.contains(&key) {
                 continue;
             }
             let hint = match nearest(&entry.key, &self.asked) {
@@ -251,7 +262,10 @@ fn text_of(place: Place, node: &Node, report: &mut Report<'_>) -> Option<Text> {
     match substitute(&text.value, report.environment) {
         Ok(value) => Some(Text { value, ..text }),
         Err(not_set) => {
-            let message = format!("the environment variable {} is not set", shown(&not_set.name));
+            let message = match not_set.name {
+                Some(name) => format!("the environment variable {} is not set", shown(&name)),
+                None => "what stands between `${` and `}` is not the name of a variable".to_owned(),
+            };
             report.error(&text.place, message, "set it, or give a default: `${NAME:-default}`");
             None
         }

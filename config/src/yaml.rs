@@ -5,6 +5,8 @@
 //! stop at the first duplicate key and repeat pieces of the file in their messages.
 //!
 //! Aliases and merge keys are resolved here, within [`MAX_EXPANDED`] and [`MAX_DEPTH`].
+//!
+//! The tree wipes its texts. What the parser itself copied while it decoded a quoted scalar is freed as it is.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,6 +14,7 @@ use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Ta
 use zeroize::Zeroizing;
 
 use crate::report::{Place, Position, Report};
+use crate::tree::{Entry, NODE_COST, Node, Value};
 
 /// Largest configuration, in bytes. Thousands of policies fit.
 pub(crate) const MAX_FILE_BYTES: usize = 1024 * 1024;
@@ -21,37 +24,6 @@ const MAX_DEPTH: usize = 32;
 
 /// Most that a file may hold after its aliases are resolved, in bytes of text and [`NODE_COST`] per node.
 const MAX_EXPANDED: usize = 4 * MAX_FILE_BYTES;
-
-/// What a node counts for beside its text.
-const NODE_COST: usize = 16;
-
-/// A value and where it begins.
-#[derive(Clone)]
-pub(crate) struct Node {
-    pub(crate) at: Position,
-    pub(crate) value: Value,
-}
-
-/// A value as written.
-#[derive(Clone)]
-pub(crate) enum Value {
-    /// Nothing, `~` or `null`.
-    Null,
-    /// A scalar: its source text, or what stands between its quotes. It may be a secret.
-    Text(Zeroizing<String>),
-    /// A list.
-    List(Vec<Node>),
-    /// A mapping in the file's order, each key once, merge keys resolved.
-    Map(Vec<Entry>),
-}
-
-/// A key, where it begins, and its value.
-#[derive(Clone)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) at: Position,
-    pub(crate) node: Node,
-}
 
 /// Reads a document whose root is a mapping. Problems go to `report`; `None` if there is no tree at all.
 pub(crate) fn parse(text: &str, report: &mut Report<'_>) -> Option<Vec<Entry>> {
@@ -181,7 +153,9 @@ impl Builder {
                 }
                 Ok(())
             }
-            Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), at),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.scalar(Zeroizing::new(text.into_owned()), style, anchor, tag.as_deref(), at)
+            }
             Event::SequenceStart(_, anchor, _) => self.start(at, anchor, Frame::List(Vec::new())),
             Event::MappingStart(_, anchor, _) => {
                 self.start(at, anchor, Frame::Map { entries: Vec::new(), merged: Vec::new(), key: None })
@@ -204,7 +178,7 @@ impl Builder {
 
     fn scalar(
         &mut self,
-        text: &str,
+        text: Zeroizing<String>,
         style: ScalarStyle,
         anchor: usize,
         tag: Option<&Tag>,
@@ -216,10 +190,10 @@ impl Builder {
         }
         self.spend(NODE_COST + text.len(), at)?;
         let plain = style == ScalarStyle::Plain && suffix != Some("str");
-        let value = if plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
+        let value = if plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") {
             Value::Null
         } else {
-            Value::Text(Zeroizing::new(text.to_owned()))
+            Value::Text(text)
         };
         self.finished(Node { at, value }, anchor, plain)
     }
@@ -332,54 +306,4 @@ fn merge(node: Node, merged: &mut Vec<Entry>) -> Result<(), Stop> {
         Value::Null | Value::Text(_) => return Err(wrong(node.at)),
     }
     Ok(())
-}
-
-impl Node {
-    /// What a copy of this node adds to the tree's size.
-    fn cost(&self) -> usize {
-        NODE_COST
-            + match &self.value {
-                Value::Null => 0,
-                Value::Text(text) => text.len(),
-                Value::List(items) => items.iter().map(Self::cost).sum(),
-                Value::Map(entries) => entries.iter().map(|entry| entry.key.len() + entry.node.cost()).sum(),
-            }
-    }
-
-    /// How many collections are nested in this node, itself included.
-    fn depth(&self) -> usize {
-        match &self.value {
-            Value::Null | Value::Text(_) => 0,
-            Value::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
-            Value::Map(entries) => 1 + entries.iter().map(|entry| entry.node.depth()).max().unwrap_or(0),
-        }
-    }
-
-    /// The value of a key, if this is a mapping that has it.
-    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
-        match &self.value {
-            Value::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node),
-            _ => None,
-        }
-    }
-
-    /// Whether there is no text in it: nothing, an empty text, or collections of such.
-    pub(crate) fn is_blank(&self) -> bool {
-        match &self.value {
-            Value::Null => true,
-            Value::Text(text) => text.trim().is_empty(),
-            Value::List(items) => items.iter().all(Self::is_blank),
-            Value::Map(entries) => entries.iter().all(|entry| entry.node.is_blank()),
-        }
-    }
-
-    /// What kind of value this is, for messages: never the value.
-    pub(crate) fn kind(&self) -> &'static str {
-        match &self.value {
-            Value::Null => "nothing",
-            Value::Text(_) => "text",
-            Value::List(_) => "a list",
-            Value::Map(_) => "a mapping",
-        }
-    }
 }

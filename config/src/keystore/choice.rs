@@ -7,7 +7,7 @@ use crate::environment::substitute;
 use crate::keystore::{KeyStore, StoreCalls, aws, azure, calls, entrust, fortanix, fs, gcp, keysecure, vault};
 use crate::report::{Place, Report};
 use crate::section::Section;
-use crate::yaml::{Node, Value};
+use crate::tree::{Node, Value};
 
 /// A kind of key store, as the file names it.
 struct Kind {

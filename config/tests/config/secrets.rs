@@ -21,7 +21,7 @@ const STORES: [&str; 8] = [
 ];
 
 /// How a secret may be written, rightly or wrongly.
-const FORMS: [&str; 8] = [
+const FORMS: [&str; 9] = [
     "CANARY",
     "'CANARY/with/slashes'",
     "{CANARY: CANARY}",
@@ -29,6 +29,7 @@ const FORMS: [&str; 8] = [
     "'${HIDDEN}'",
     "'${MISSING:-CANARY}'",
     "'<CANARY>'",
+    "'${CANARY-is no name}'",
     "!!str CANARY",
 ];
 
