@@ -76,15 +76,22 @@ func TestHTTP11FramingOfAnEmptyBody(t *testing.T) {
 
 // The older server parsed what it had not read of such a body as the next request.
 func TestABodyOnARouteWithoutOneIsNeverReadAsARequest(t *testing.T) {
+	const readInAnyCase = 1000
 	server, config := startWithKey(t)
-	for _, size := range []int{1, 1000, 262_144, 300_000, 2_000_000} {
+	for _, size := range []int{1, readInAnyCase, 262_144, 300_000, 2_000_000} {
 		connection := dialHTTP11(t, server, config)
 		request := fmt.Sprintf("PUT /v1/key/create/new-%d HTTP/1.1\r\nHost: kes\r\nContent-Length: %d\r\n\r\n%s", size, size,
 			strings.Repeat("x", size))
 		answers := connection.send(t, request+"GET /version HTTP/1.1\r\nHost: kes\r\n\r\n", 2)
-		// The second answer is missing if the server closed the connection, which it may.
-		if len(answers) > 0 && answers[0] != 200 || len(answers) > 1 && answers[1] != 200 {
-			t.Errorf("a body of %d bytes and a second request are answered %v", size, answers)
+		// The server may close the connection after its first answer. Closed before all of a large body was read, it
+		// may be reset, and then even that answer can get lost.
+		if len(answers) == 0 && size <= readInAnyCase {
+			t.Errorf("a body of %d bytes is not answered", size)
+		}
+		for _, status := range answers {
+			if status != 200 {
+				t.Errorf("a body of %d bytes and a second request are answered %v", size, answers)
+			}
 		}
 	}
 }
