@@ -1,5 +1,6 @@
 //! Configurations as operators write them, and what becomes of them.
 
+mod defaults;
 mod example;
 mod historic;
 mod keystores;
