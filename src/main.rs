@@ -1,3 +1,9 @@
-//! The server and the command line.
+//! The program `kes`: the server and the command line.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os())
+}

@@ -130,10 +130,24 @@ fn first_key(pem: &[u8]) -> Result<Block<'_>, PemError> {
     Err(PemError::NoPrivateKey)
 }
 
-/// The label of the first block, if there is one: what sort of file this is.
-#[must_use]
-pub fn first_label(pem: &[u8]) -> Option<&str> {
-    Blocks::of(pem).next_block().ok().flatten().map(|block| block.label)
+/// The labels of the blocks of a file, up to the first that is damaged: what sort of file this is.
+pub fn labels(pem: &[u8]) -> impl Iterator<Item = &str> {
+    let mut blocks = Blocks::of(pem);
+    std::iter::from_fn(move || blocks.next_block().ok().flatten().map(|block| block.label))
+}
+
+/// The first certificate of a file that may hold anything else too.
+///
+/// # Errors
+/// [`PemError::NotPem`] if there is none, [`PemError::Damaged`].
+pub fn first_certificate(pem: &[u8]) -> Result<CertificateDer<'static>, PemError> {
+    let mut blocks = Blocks::of(pem);
+    while let Some(block) = blocks.next_block()? {
+        if block.label == CERTIFICATE {
+            return Ok(CertificateDer::from(block.content()?.expose().to_vec()));
+        }
+    }
+    Err(PemError::NotPem)
 }
 
 /// A certificate as a PEM block.

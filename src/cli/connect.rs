@@ -1,0 +1,170 @@
+//! How client commands find the server and who they are: flags first, then the environment.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use kes_client::pem::{self, PemError};
+use kes_client::{Client, ClientIdentity, Endpoint, InvalidIdentity};
+use kes_core::{ApiKey, SecretBytes, SecretText};
+
+use crate::cli::failure::Failure;
+use crate::cli::password;
+
+/// Where a server listens if nobody says otherwise.
+const DEFAULT_SERVER: &str = "127.0.0.1:7373";
+
+// For each setting the first variable with a value counts (specification: `cli.md` §1.7). The last ones are MinIO's.
+const SERVER: &[&str] = &["MINIO_KES_SERVER", "KES_SERVER", "MINIO_KMS_KES_ENDPOINT"];
+const API_KEY: &[&str] = &["MINIO_KES_API_KEY", "KES_API_KEY", "MINIO_KMS_KES_API_KEY"];
+const KEY_FILE: &[&str] = &["MINIO_KES_KEY_FILE", "KES_CLIENT_KEY", "MINIO_KES_CLIENT_KEY", "MINIO_KMS_KES_KEY_FILE"];
+const CERT_FILE: &[&str] =
+    &["MINIO_KES_CERT_FILE", "KES_CLIENT_CERT", "MINIO_KES_CLIENT_CERT", "MINIO_KMS_KES_CERT_FILE"];
+const CA: &[&str] = &["MINIO_KMS_KES_CAPATH"];
+
+/// The flags of every client command.
+#[derive(Args, Debug)]
+pub(crate) struct Connection {
+    /// Do not verify the server's certificate
+    #[arg(short = 'k', long)]
+    insecure: bool,
+
+    /// Server to talk to, or several with commas [env: KES_SERVER] [default: 127.0.0.1:7373]
+    #[arg(short, long, value_name = "HOST[:PORT]")]
+    server: Option<String>,
+
+    #[command(flatten)]
+    credentials: CredentialFlags,
+
+    /// Trust the CA certificates of this file or directory, beside those of the system [env: MINIO_KMS_KES_CAPATH]
+    #[arg(long, value_name = "PATH")]
+    ca: Option<PathBuf>,
+
+    /// Without effect, for old scripts
+    #[arg(short, long, value_name = "NAME", hide = true)]
+    enclave: Option<String>,
+}
+
+/// Who the client is, as flags.
+#[derive(Args, Debug, Default)]
+struct CredentialFlags {
+    /// API key to log in with [env: KES_API_KEY]
+    #[arg(short, long, value_name = "KEY", value_parser = secret)]
+    api_key: Option<Arc<SecretText>>,
+
+    /// Private key to log in with [env: KES_CLIENT_KEY]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+
+    /// Certificate to log in with [env: KES_CLIENT_CERT]
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+}
+
+/// clap keeps clones of values; behind the reference there is one, which is wiped.
+fn secret(text: &str) -> Result<Arc<SecretText>, std::convert::Infallible> {
+    Ok(Arc::new(text.into()))
+}
+
+/// Who the client is.
+#[derive(Debug)]
+enum Credentials {
+    ApiKey(Arc<SecretText>),
+    Files { key: PathBuf, cert: PathBuf },
+}
+
+impl Connection {
+    /// Runs a command with a client, until it ends or Ctrl-C.
+    pub(crate) fn run<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        command: impl FnOnce(Client) -> F,
+    ) -> Result<T, Failure> {
+        let client = self.client()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::error(format!("cannot start: {error}")))?;
+        runtime.block_on(async {
+            tokio::select! {
+                result = command(client) => result,
+                _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            }
+        })
+    }
+
+    fn client(&self) -> Result<Client, Failure> {
+        let environment =
+            |names: &[&str]| names.iter().filter_map(|name| std::env::var(name).ok()).find(|v| !v.is_empty());
+        let list = self.server.clone().or_else(|| environment(SERVER)).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+        let servers = Endpoint::list(&list).map_err(|error| Failure::error(error.to_string()))?;
+        let credentials = self.credentials.choose(environment)?;
+        let mut builder = Client::builder().identity(identity(&credentials)?).insecure(self.insecure);
+        for server in servers {
+            builder = builder.server(server);
+        }
+        if let Some(ca) = self.ca.clone().or_else(|| environment(CA).map(PathBuf::from)) {
+            builder = builder.ca(ca);
+        }
+        builder.build().map_err(|error| Failure::error(error.to_string()))
+    }
+}
+
+impl CredentialFlags {
+    /// A flag beats the environment: an API key beats files there, and files beat an API key there.
+    fn choose(&self, environment: impl Fn(&[&str]) -> Option<String>) -> Result<Credentials, Failure> {
+        let files_given = self.key.is_some() || self.cert.is_some();
+        let from_environment = |names: &[&str], wanted: bool| if wanted { environment(names) } else { None };
+        let api_key = self
+            .api_key
+            .clone()
+            .or_else(|| from_environment(API_KEY, !files_given).map(|text| Arc::new(SecretText::from(text))));
+        let files_wanted = self.api_key.is_none();
+        let key = self.key.clone().or_else(|| from_environment(KEY_FILE, files_wanted).map(PathBuf::from));
+        let cert = self.cert.clone().or_else(|| from_environment(CERT_FILE, files_wanted).map(PathBuf::from));
+        let text = match (api_key, key, cert) {
+            (Some(api_key), None, None) => return Ok(Credentials::ApiKey(api_key)),
+            (None, Some(key), Some(cert)) => return Ok(Credentials::Files { key, cert }),
+            (None, None, None) => "no API key given: set 'MINIO_KES_API_KEY' or 'KES_API_KEY', or use --api-key",
+            (Some(_), Some(_), _) => "an API key and a private key file cannot be used together",
+            (Some(_), None, Some(_)) => "an API key and a certificate file cannot be used together",
+            (None, Some(_), None) => {
+                "no certificate file given: set 'MINIO_KES_CERT_FILE' or 'KES_CLIENT_CERT', or use --cert"
+            }
+            (None, None, Some(_)) => {
+                "no private key file given: set 'MINIO_KES_KEY_FILE' or 'KES_CLIENT_KEY', or use --key"
+            }
+        };
+        Err(Failure::error(text))
+    }
+}
+
+fn identity(credentials: &Credentials) -> Result<ClientIdentity, Failure> {
+    let identity = match credentials {
+        Credentials::ApiKey(text) => {
+            let key: ApiKey =
+                text.expose().parse().map_err(|error| Failure::error(format!("parsing API key: {error}")))?;
+            ClientIdentity::from_api_key(&key)
+        }
+        Credentials::Files { key, cert } => {
+            let read = |path: &PathBuf| {
+                let failed = |error| Failure::error(format!("cannot read '{}': {error}", path.display()));
+                std::fs::read(path).map(SecretBytes::from).map_err(failed)
+            };
+            let (certificate, key_pem) = (read(cert)?, read(key)?);
+            let password = match pem::is_encrypted(key_pem.expose()) {
+                Ok(true) => Some(password::existing(&format!("Enter password for private key '{}': ", key.display()))?),
+                _ => None,
+            };
+            let password = password.as_ref().map(SecretText::expose);
+            ClientIdentity::from_pem(certificate.expose(), key_pem.expose(), password)
+        }
+    };
+    identity.map_err(|error| match error {
+        InvalidIdentity::Key(PemError::WrongPassword) => Failure::error("incorrect password"),
+        other => Failure::error(other.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! `kes identity`: who clients are.
+
+mod files;
+mod info;
+mod ls;
+mod new;
+mod of;
+mod show;
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::failure::Failure;
+use crate::cli::usage;
+
+pub(crate) use new::New;
+pub(crate) use of::Of;
+
+/// Generate API keys, compute and manage identities
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "kes identity [API-KEY | FILE]\n    kes identity COMMAND",
+    after_help = concat!(
+        "Without arguments a new API key is made. With an API key or a certificate its identity is printed; with the\n",
+        "file of an Ed25519 private key, its API key.\n\n",
+        usage::examples!("kes identity", "kes identity kes:v1:AD9E7FSYWrMD+VjhI6q545cYT9YOyFxZb7UnjEepYDRc")
+    )
+)]
+pub(crate) struct Identity {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[arg(hide = true)]
+    arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    New(New),
+    Of(Of),
+    Info(info::Info),
+    #[command(alias = "list")]
+    Ls(ls::Ls),
+    #[command(hide = true, name = "rm", aliases = ["forget", "assign"])]
+    Gone(Gone),
+}
+
+/// Identities are managed in the configuration file of the server
+#[derive(Args, Debug)]
+struct Gone {
+    #[arg(hide = true)]
+    arguments: Vec<OsString>,
+}
+
+pub(crate) fn run(identity: Identity) -> Result<(), Failure> {
+    match identity.command {
+        None => show::run(&identity.arguments),
+        Some(Command::New(new)) => new.run(),
+        Some(Command::Of(of)) => of.run(),
+        Some(Command::Info(info)) => info.run(),
+        Some(Command::Ls(ls)) => ls.run(),
+        Some(Command::Gone(Gone { .. })) => Err(Failure::error(
+            "identities are managed in the configuration file of the server: edit `policy`, then send it SIGHUP",
+        )),
+    }
+}

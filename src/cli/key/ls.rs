@@ -1,0 +1,51 @@
+//! `kes key ls`.
+
+use clap::Args;
+use kes_core::KeyName;
+
+use super::miscounted;
+use crate::cli::connect::Connection;
+use crate::cli::failure::Failure;
+use crate::cli::output::{self, When};
+use crate::cli::usage;
+
+/// List the names of keys
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "kes key ls [OPTIONS] [PATTERN]",
+    after_help = usage::examples!("kes key ls", "kes key ls 'my-key*'"),
+    args_override_self = true
+)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    connection: Connection,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// When to use colours: auto, always or never
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    color: When,
+
+    #[arg(hide = true)]
+    patterns: Vec<String>,
+}
+
+impl Ls {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let pattern = match self.patterns.as_slice() {
+            [] => "*",
+            // Older servers take the `*` at the end of a longer pattern for a character of the name.
+            [pattern] => pattern.strip_suffix('*').filter(|prefix| !prefix.is_empty()).unwrap_or(pattern),
+            _ => return Err(miscounted("too many arguments", "ls")),
+        };
+        let mut names = self.connection.run(async |client| {
+            let failed = |error| Failure::error(format!("failed to list keys: {error}"));
+            client.list_keys(pattern).await.map_err(failed)
+        })?;
+        // Records that the service keeps beside a key are no keys.
+        names.retain(|name| !KeyName::stored(name).is_ok_and(|name| name.is_reserved()));
+        output::print_names("Key", names, self.json, self.color)
+    }
+}

@@ -1,0 +1,85 @@
+//! The command line.
+//!
+//! Commands are described with clap, which help texts and completion are made from. The arguments themselves are read as
+//! the reference reads them ([`flags`]): scripts depend on `-k=false`, on the texts of errors and on flags that may stand
+//! anywhere after the command.
+
+mod connect;
+mod duration;
+mod encoding;
+mod failure;
+mod flags;
+mod identity;
+mod key;
+mod output;
+mod password;
+mod server;
+mod tool;
+mod usage;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use failure::Failure;
+use flags::Request;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "kes",
+    about = "A key encryption service",
+    override_usage = "kes [COMMAND]",
+    after_help = usage::examples!("kes server --dev", "kes key create my-key", "kes identity new"),
+    args_override_self = true,
+    disable_help_subcommand = true,
+    disable_version_flag = true
+)]
+struct Kes {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Print what this program is
+    #[arg(short, long)]
+    version: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Server(server::ServerArgs),
+    Key(key::Key),
+    Identity(identity::Identity),
+    #[command(hide = true)]
+    Tool(tool::Tool),
+}
+
+/// Runs what the arguments ask for; the first of them is the program.
+pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    let root = usage::finish(Kes::command());
+    let (command, path, words) = match flags::read(&root, arguments)? {
+        Request::Help(command) => {
+            output::print(usage::help(&command).as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Request::Run { command, path, words } => (command, path, words),
+    };
+    let matches = root.try_get_matches_from(words).map_err(|error| flags::explain(&error, &command, &path))?;
+    let kes = Kes::from_arg_matches(&matches).map_err(|error| flags::explain(&error, &command, &path))?;
+    match kes.command {
+        Some(Command::Server(args)) => return Ok(server::run(args)),
+        Some(Command::Key(args)) => key::run(args),
+        Some(Command::Identity(args)) => identity::run(args),
+        Some(Command::Tool(args)) => tool::run(args),
+        None if kes.version => output::print(usage::version().as_bytes()),
+        None => Err(Failure::Usage(usage::help(&command))),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
