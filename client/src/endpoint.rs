@@ -1,7 +1,7 @@
 //! Where servers are: `https://host[:port]`, and lists of such.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -48,18 +48,20 @@ impl Endpoint {
         self.host == "localhost" || self.address().is_some_and(|address| address.is_loopback())
     }
 
-    /// Whether the server runs on this machine: a loopback address, or one of a local interface.
-    pub(crate) async fn is_local(&self) -> bool {
+    /// How far away the server is, as far as this machine can tell without asking anybody but its resolver.
+    pub(crate) async fn distance(&self, networks: &Networks) -> Distance {
         if self.is_loopback() {
-            return true;
+            return Distance::ThisMachine;
         }
         if let Some(address) = self.address() {
-            return is_ours(address);
+            return networks.distance(address);
         }
         let lookup = tokio::net::lookup_host((self.host.as_str(), self.port));
         match tokio::time::timeout(LOOKUP_LIMIT, lookup).await {
-            Ok(Ok(mut addresses)) => addresses.any(|address| is_ours(address.ip())),
-            _ => false,
+            Ok(Ok(addresses)) => {
+                addresses.map(|address| networks.distance(address.ip())).min().unwrap_or(Distance::Elsewhere)
+            }
+            _ => Distance::Elsewhere,
         }
     }
 
@@ -68,9 +70,42 @@ impl Endpoint {
     }
 }
 
-/// Only an address of this machine can be bound. Nothing is sent.
-fn is_ours(address: IpAddr) -> bool {
-    UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
+/// How far away a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Distance {
+    ThisMachine,
+    ThisNetwork,
+    Elsewhere,
+}
+
+/// The addresses of this machine, and the networks in which they lie.
+#[derive(Debug)]
+pub(crate) struct Networks(Vec<if_addrs::IfAddr>);
+
+impl Networks {
+    /// Those of all interfaces; none if the system does not tell, for the order of servers is only a preference.
+    pub(crate) fn of_this_machine() -> Self {
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+        Self(interfaces.into_iter().map(|interface| interface.addr).collect())
+    }
+
+    fn distance(&self, address: IpAddr) -> Distance {
+        let distances = self.0.iter().map(|ours| match (ours, address) {
+            _ if ours.ip() == address => Distance::ThisMachine,
+            (if_addrs::IfAddr::V4(ours), IpAddr::V4(address)) => {
+                near((ours.ip.to_bits() ^ address.to_bits()) & ours.netmask.to_bits() == 0)
+            }
+            (if_addrs::IfAddr::V6(ours), IpAddr::V6(address)) => {
+                near((ours.ip.to_bits() ^ address.to_bits()) & ours.netmask.to_bits() == 0)
+            }
+            _ => Distance::Elsewhere,
+        });
+        distances.min().unwrap_or(Distance::Elsewhere)
+    }
+}
+
+fn near(same_network: bool) -> Distance {
+    if same_network { Distance::ThisNetwork } else { Distance::Elsewhere }
 }
 
 impl FromStr for Endpoint {
@@ -132,9 +167,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn servers_on_this_machine_are_local() {
-        for (text, local) in [("localhost:1", true), ("127.0.0.1:1", true), ("[::1]:1", true), ("192.0.2.1:1", false)] {
-            assert_eq!(text.parse::<Endpoint>().expect("an address").is_local().await, local, "{text}");
+    async fn servers_are_near_or_far() {
+        let ours = if_addrs::Ifv4Addr {
+            ip: "192.0.2.7".parse().expect("an address"),
+            netmask: "255.255.255.0".parse().expect("a mask"),
+            prefixlen: 24,
+            broadcast: None,
+        };
+        let networks = Networks(vec![if_addrs::IfAddr::V4(ours)]);
+        for (text, distance) in [
+            ("localhost:1", Distance::ThisMachine),
+            ("127.0.0.1:1", Distance::ThisMachine),
+            ("[::1]:1", Distance::ThisMachine),
+            ("192.0.2.7:1", Distance::ThisMachine),
+            ("192.0.2.8:1", Distance::ThisNetwork),
+            ("192.0.3.8:1", Distance::Elsewhere),
+            ("[2001:db8::1]:1", Distance::Elsewhere),
+        ] {
+            let endpoint: Endpoint = text.parse().expect("an address");
+            assert_eq!(endpoint.distance(&networks).await, distance, "{text}");
         }
     }
 }

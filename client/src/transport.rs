@@ -14,7 +14,7 @@ use kes_core::SecretBytes;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Distance, Endpoint, Networks};
 use crate::error::Error;
 
 /// Further attempts at one server after the first.
@@ -112,8 +112,8 @@ impl Server {
 #[derive(Debug)]
 pub(crate) struct Transport {
     servers: Vec<Server>,
-    /// Indices of `servers`, those on this machine first; how many these are. Found out at the first call.
-    order: OnceCell<(Vec<usize>, usize)>,
+    /// Indices of `servers`, the nearest first, and whether the first is on this machine. Found out at the first call.
+    order: OnceCell<(Vec<usize>, bool)>,
     limit: Option<Duration>,
     pauses: Pauses,
 }
@@ -195,24 +195,24 @@ impl Transport {
 
     /// In which order to ask: a server on this machine, then all from a random position on, each once.
     async fn order(&self) -> Vec<usize> {
-        let (near_first, near) = self.order.get_or_init(|| self.find_order()).await;
-        let mut order = near_first.clone();
-        let fixed = usize::from(*near > 0);
-        let rest = &mut order[fixed..];
+        let (nearest_first, starts_here) = self.order.get_or_init(|| self.find_order()).await;
+        let mut order = nearest_first.clone();
+        let rest = &mut order[usize::from(*starts_here)..];
         // The fraction is below one, and a count of servers is exact in a float.
         let start = (chance() * rest.len() as f64) as usize;
         rest.rotate_left(start.min(rest.len()));
         order
     }
 
-    async fn find_order(&self) -> (Vec<usize>, usize) {
-        let (mut near, mut far) = (Vec::new(), Vec::new());
+    async fn find_order(&self) -> (Vec<usize>, bool) {
+        let networks = Networks::of_this_machine();
+        let mut distances = Vec::with_capacity(self.servers.len());
         for (index, endpoint) in self.endpoints().enumerate() {
-            if endpoint.is_local().await { near.push(index) } else { far.push(index) }
+            distances.push((endpoint.distance(&networks).await, index));
         }
-        let count = near.len();
-        near.append(&mut far);
-        (near, count)
+        distances.sort_unstable();
+        let starts_here = distances.first().is_some_and(|nearest| nearest.0 == Distance::ThisMachine);
+        (distances.into_iter().map(|(_, index)| index).collect(), starts_here)
     }
 }
 

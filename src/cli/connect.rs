@@ -8,6 +8,7 @@ use clap::Args;
 use kes_client::pem::{self, PemError};
 use kes_client::{Client, ClientIdentity, Endpoint, InvalidIdentity};
 use kes_core::{ApiKey, SecretBytes, SecretText};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::failure::Failure;
 use crate::cli::password;
@@ -86,9 +87,12 @@ impl Connection {
             .build()
             .map_err(|error| Failure::error(format!("cannot start: {error}")))?;
         runtime.block_on(async {
+            // Before anything is sent, so that no Ctrl-C falls between.
+            let mut interrupt = signal(SignalKind::interrupt())
+                .map_err(|error| Failure::error(format!("cannot listen for Ctrl-C: {error}")))?;
             tokio::select! {
                 result = command(client) => result,
-                _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+                _ = interrupt.recv() => Err(Failure::Interrupted),
             }
         })
     }

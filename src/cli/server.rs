@@ -28,6 +28,10 @@ pub(crate) struct ServerArgs {
     #[arg(long)]
     dev: bool,
 
+    /// Check the configuration, start nothing
+    #[arg(long)]
+    check: bool,
+
     #[arg(long, value_name = "FILE", hide = true)]
     key: Option<PathBuf>,
 
@@ -60,6 +64,7 @@ pub(crate) fn run(args: ServerArgs) -> ExitCode {
         address: args.addr,
         config: args.config,
         dev: args.dev,
+        check: args.check,
         key: args.key,
         cert: args.cert,
         auth: args.auth,

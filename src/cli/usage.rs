@@ -14,11 +14,10 @@ macro_rules! examples {
 pub(crate) use examples;
 
 /// The layout of a command's help.
-const LEAF: &str = "{about}\n\nUsage:\n    {usage}\n\nOptions:\n{options}\n\n{after-help}\n";
+const LEAF: &str = "{about}\n\nUsage:\n    {usage}\n\nOptions:\n{options}{after-help}\n";
 
 /// The layout of a group's help.
-const GROUP: &str =
-    "{about}\n\nUsage:\n    {usage}\n\nCommands:\n{subcommands}\n\nOptions:\n{options}\n\n{after-help}\n";
+const GROUP: &str = "{about}\n\nUsage:\n    {usage}\n\nCommands:\n{subcommands}\n\nOptions:\n{options}{after-help}\n";
 
 /// Widest help text, in columns.
 const MAX_WIDTH: usize = 110;

@@ -64,7 +64,11 @@ fn classify(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
         return Error::ClientCertificateRejected { endpoint, reason: alert };
     }
     if let Some(tls) = find_tls_error(error) {
-        return Error::Tls { endpoint, reason: tls.to_string() };
+        let reason = match tls {
+            rustls::Error::InvalidCertificate(problem) => format!("failed to verify certificate: {problem}"),
+            other => other.to_string(),
+        };
+        return Error::Tls { endpoint, reason };
     }
     if error.is_connect() {
         let reason = if error.is_timeout() { "it took too long".to_owned() } else { reason };

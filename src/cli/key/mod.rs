@@ -58,23 +58,41 @@ fn miscounted(what: &str, command: &str) -> Failure {
     Failure::error(format!("{what}. See 'kes key {command} --help'"))
 }
 
-/// Prints byte strings under their names: for people line by line, for programs as JSON without a final newline.
+/// Prints byte strings under their names.
 fn print_bytes(values: &[(&str, &[u8])]) -> Result<(), Failure> {
+    output::print(format_bytes(values, output::is_terminal()).expose())
+}
+
+/// For people line by line after an empty one; for programs as JSON, without a blank and without a final newline: scripts
+/// take it apart with `sed` and `grep`.
+fn format_bytes(values: &[(&str, &[u8])], terminal: bool) -> SecretBytes {
     let mut text = SecretBytes::default();
-    let terminal = output::is_terminal();
+    let width = values.iter().map(|value| value.0.len()).max().unwrap_or_default() + 1;
     text.extend_from_slice(if terminal { b"\n" } else { b"{" });
-    let width = values.iter().map(|value| value.0.len()).max().unwrap_or_default();
     for (index, (name, bytes)) in values.iter().enumerate() {
-        if terminal {
-            text.extend_from_slice(format!("{:<width$} ", format!("{name}:"), width = width + 1).as_bytes());
-        } else {
-            text.extend_from_slice(format!("{}\"{name}\":\"", if index == 0 { "" } else { "," }).as_bytes());
-        }
+        let label = match (terminal, index) {
+            (true, _) => format!("{:<width$} ", format!("{name}:")),
+            (false, 0) => format!("\"{name}\":\""),
+            (false, _) => format!(",\"{name}\":\""),
+        };
+        text.extend_from_slice(label.as_bytes());
         text.extend_from_slice(encoding::encode(bytes).expose());
         text.extend_from_slice(if terminal { b"\n" } else { b"\"" });
     }
-    if !terminal {
-        text.extend_from_slice(b"}");
+    text.extend_from_slice(if terminal { b"" } else { b"}" });
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_see_lines_and_programs_json() {
+        let dek: [(&str, &[u8]); 2] = [("plaintext", b"A"), ("ciphertext", b"BB")];
+        assert_eq!(format_bytes(&dek, true).expose(), b"\nplaintext:  QQ==\nciphertext: QkI=\n");
+        assert_eq!(format_bytes(&dek, false).expose(), br#"{"plaintext":"QQ==","ciphertext":"QkI="}"#);
+        assert_eq!(format_bytes(&dek[..1], true).expose(), b"\nplaintext: QQ==\n");
+        assert_eq!(format_bytes(&dek[..1], false).expose(), br#"{"plaintext":"QQ=="}"#);
     }
-    output::print(text.expose())
 }

@@ -1,0 +1,7 @@
+//! The command line, run as the program that users run.
+
+mod flags;
+mod help;
+mod identity;
+mod key;
+mod program;
