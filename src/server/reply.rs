@@ -5,6 +5,7 @@ use std::io;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Method, Response, StatusCode};
+use http_body::Body as _;
 use http_body_util::Full;
 use kes_core::SecretBytes;
 use kes_core::key::encoding::encode_base64;
@@ -113,6 +114,16 @@ pub fn redirect(method: &Method, path: &str, query: Option<&str>) -> Response<Bo
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     response.headers_mut().insert(LOCATION, value);
     response
+}
+
+/// The answer to `HEAD`: its head alone, with the length of the body that it would have. The HTTP library sees to that
+/// over HTTP/1.1 only.
+#[must_use]
+pub fn head_only(response: Response<Body>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    let length = body.size_hint().exact().unwrap_or_default();
+    head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
+    Response::from_parts(head, Body::default())
 }
 
 /// Ends the connection after this answer. HTTP/2 has other means, and the header is not for it.

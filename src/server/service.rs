@@ -28,6 +28,9 @@ pub async fn respond(shared: &Shared, peer: &Peer, request: Request<Incoming>) -
             reply::close(&mut response);
         }
     }
+    if head.version >= Version::HTTP_2 && head.method == Method::HEAD {
+        response = reply::head_only(response);
+    }
     response
 }
 

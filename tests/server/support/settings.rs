@@ -15,6 +15,9 @@ use rustls_pki_types::CertificateDer;
 
 use super::{ADMIN, USER};
 
+/// A policy's name, what it allows and denies, and the identities that it binds.
+pub type PolicyOf = (&'static str, Vec<&'static str>, Vec<&'static str>, Vec<String>);
+
 /// Changes to the usual settings.
 pub struct Build {
     pub store: Option<Arc<dyn KeyStore>>,
@@ -31,7 +34,7 @@ pub struct Build {
     pub probe_interval: Duration,
     pub legacy_error_texts: bool,
     pub admin: String,
-    pub policies: Vec<(&'static str, Vec<&'static str>, Vec<&'static str>, Vec<String>)>,
+    pub policies: Vec<PolicyOf>,
 }
 
 impl Default for Build {
