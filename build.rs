@@ -22,7 +22,10 @@ fn main() {
     println!("cargo::rustc-env=KES_COMMIT={}", commit.unwrap_or_else(unknown));
     println!("cargo::rustc-env=KES_RUNTIME={}", runtime().unwrap_or_else(|| "rust".to_owned()));
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=.git/logs/HEAD");
+    // A path that does not exist would count as changed at every build.
+    if std::path::Path::new(".git/logs/HEAD").exists() {
+        println!("cargo::rerun-if-changed=.git/logs/HEAD");
+    }
 }
 
 /// The compiler's release, such as `rust1.95.0`.

@@ -35,6 +35,6 @@ pub fn about() -> [(&'static str, String, String); 4] {
         ("Version", VERSION.to_owned(), format!("commit={COMMIT}")),
         ("Runtime", format!("{RUNTIME} {OS}/{ARCH}"), "compiler=rustc".to_owned()),
         ("License", env!("CARGO_PKG_LICENSE").to_owned(), "https://www.apache.org/licenses/LICENSE-2.0".to_owned()),
-        ("Copyright", "The KES authors".to_owned(), env!("CARGO_PKG_REPOSITORY").to_owned()),
+        ("Copyright", "The KES authors".to_owned(), String::new()),
     ]
 }

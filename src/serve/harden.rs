@@ -16,18 +16,26 @@ pub(super) enum MemoryLocking {
     None(String),
 }
 
-/// Switches core dumps off, raises the limit of open files, and locks memory. All of it is tried and none required
-/// (decision 24).
+/// Descriptors that connections have to leave for the key store, logs and configuration files.
+const RESERVED_FILES: u64 = 256;
+
+/// How many connections the limit of open files allows, once it was raised as far as it goes.
+pub(super) fn most_connections() -> usize {
+    let files = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }) {
+        tracing::debug!("the limit of open files cannot be raised: {error}");
+    }
+    let connections = getrlimit(Resource::Nofile).current.map(|files| files.saturating_sub(RESERVED_FILES).max(1));
+    connections.and_then(|connections| usize::try_from(connections).ok()).unwrap_or(usize::MAX)
+}
+
+/// Switches core dumps off and locks memory. All of it is tried and none required (decision 24).
 pub(super) fn process(lock_all: bool) -> MemoryLocking {
     let no_core = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) =
         setrlimit(Resource::Core, no_core).and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
     {
         tracing::warn!("core dumps cannot be switched off: {error}");
-    }
-    let files = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }) {
-        tracing::debug!("the limit of open files cannot be raised: {error}");
     }
     if lock_all && may_lock_everything() {
         // Pages are locked when they are first touched: memory that nobody uses stays free.

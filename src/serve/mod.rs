@@ -42,6 +42,8 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// `--dev`
     pub dev: bool,
+    /// `--check`: look at the configuration and its files, and connect or bind nothing.
+    pub check: bool,
     /// `--key`, from before 2023.
     pub key: Option<PathBuf>,
     /// `--cert`, from before 2023.
@@ -86,7 +88,14 @@ enum StorePlan {
 
 /// Runs the server until it is told to stop.
 pub fn run(options: &Options) -> ExitCode {
-    match plan(options).and_then(|plan| start(plan, options.dev)) {
+    let outcome = plan(options).and_then(|plan| {
+        if options.check {
+            print("The configuration is valid.\n");
+            return Ok(());
+        }
+        start(plan, options.dev)
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("Error: {}", failure.message);
@@ -165,6 +174,7 @@ fn start(mut plan: Plan, dev: bool) -> Result<(), Failure> {
     // Fails only if there is a log already, and that one will do.
     let _ = tracing::subscriber::set_global_default(log);
     plan.banner.memory_lock = harden::process(!dev);
+    plan.settings.listener.connections = plan.settings.listener.connections.min(harden::most_connections());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -15,6 +15,9 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
     let files =
         TlsFiles { key: config.tls.key, cert: config.tls.cert, password: config.tls.password, ca: config.tls.ca };
     let tls = TlsState::load(&files, mode).map_err(Failure::configuration)?;
+    if let Some(warning) = tls.warning() {
+        eprintln!("WARNING: {warning}");
+    }
     let routes = config.api.iter().map(|(path, api)| (path.as_str(), api.skip_auth, api.timeout));
     let banner = Banner {
         admin: config.access.admin().as_str().to_owned(),

@@ -23,7 +23,7 @@ mod tls;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ impl Server {
     /// See [`StartError`]. The store is not closed then.
     pub async fn start(address: SocketAddr, settings: Settings, store: Arc<dyn KeyStore>) -> Result<Self, StartError> {
         let bind_error = |error| StartError::Bind { address, error };
-        let listener = TcpListener::bind(address).await.map_err(bind_error)?;
+        let listener = bind(address).await.map_err(bind_error)?;
         let local = listener.local_addr().map_err(bind_error)?;
         let keys = Arc::new(Keys::new(store, settings.cache, Arc::new(SystemClock)));
         for name in &settings.keys {
@@ -169,6 +169,17 @@ impl Server {
         background.shutdown().await;
         let store = Arc::clone(self.shared.state.load().keys.store());
         let _ = tokio::time::timeout(self.grace, store.close()).await;
+    }
+}
+
+/// Listens on `address`. All addresses of IPv6 include those of IPv4; where the system has no IPv6, these remain.
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
+    match TcpListener::bind(address).await {
+        Err(error) if address == any && rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::AFNOSUPPORT) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        bound => bound,
     }
 }
 
