@@ -99,10 +99,9 @@ pub fn read_private_key(pem: &[u8], password: Option<&str>) -> Result<PrivateKey
 fn read_key_block(pem: &[u8], password: Option<&str>) -> Result<(String, SecretBytes), PemError> {
     let block = first_key(pem)?;
     let content = block.content()?;
-    let encryption = block.header("Proc-Type").filter(|value| value.replace(' ', "") == "4,ENCRYPTED");
     let der = if block.label == ENCRYPTED_PKCS8 {
         encryption::open_pkcs8(&content, password.ok_or(PemError::PasswordRequired)?)?
-    } else if encryption.is_some() {
+    } else if is_rfc1423(&block) {
         let info = block.header("DEK-Info").unwrap_or_default();
         encryption::open_rfc1423(info, content, password.ok_or(PemError::PasswordRequired)?)?
     } else {
@@ -117,7 +116,12 @@ fn read_key_block(pem: &[u8], password: Option<&str>) -> Result<(String, SecretB
 /// [`PemError::NoPrivateKey`], [`PemError::Damaged`].
 pub fn is_encrypted(pem: &[u8]) -> Result<bool, PemError> {
     let block = first_key(pem)?;
-    Ok(block.label == ENCRYPTED_PKCS8 || block.header("Proc-Type").is_some())
+    Ok(block.label == ENCRYPTED_PKCS8 || is_rfc1423(&block))
+}
+
+/// Whether the headers of a block say that its content is encrypted.
+fn is_rfc1423(block: &Block<'_>) -> bool {
+    block.header("Proc-Type").is_some_and(|value| value.replace(' ', "") == "4,ENCRYPTED")
 }
 
 fn first_key(pem: &[u8]) -> Result<Block<'_>, PemError> {

@@ -16,8 +16,11 @@ pub(crate) fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     if rest == "0" {
         return Ok(Duration::ZERO);
     }
+    if rest.is_empty() {
+        return Err(InvalidDuration);
+    }
     let mut total = Duration::ZERO;
-    while !rest.is_empty() || total.is_zero() && text.is_empty() {
+    while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(InvalidDuration)?;
         let number: f64 = rest[..digits].parse().map_err(|_| InvalidDuration)?;
         rest = &rest[digits..];
@@ -40,7 +43,7 @@ mod tests {
             assert_eq!(parse(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
         }
         assert_eq!(parse("300ms"), Ok(Duration::from_millis(300)));
-        for text in ["", "300", "1d", "5 m", "1m 30s", "-1h", "h", ".", "1e400h", "9999999999999999999h"] {
+        for text in ["", "+", "300", "1d", "5 m", "1m 30s", "-1h", "h", ".", "1e400h", "9999999999999999999h"] {
             assert_eq!(parse(text), Err(InvalidDuration), "{text}");
         }
     }

@@ -219,11 +219,12 @@ impl Path {
     }
 
     fn error(&self, text: &str) -> Failure {
-        let path = self.names.join(" ");
-        // The bare `kes identity` takes files and keys, and points nowhere.
-        let has_hint =
-            self.names.len() == 1 || !self.command.has_subcommands() || self.command.get_positionals().next().is_none();
-        Failure::error(if has_hint { format!("{text}. See '{path} --help'") } else { text.to_owned() })
+        let takes_arguments = self.command.get_positionals().next().is_some();
+        // The bare `kes identity` is group and command at once, and points nowhere.
+        if self.names.len() > 1 && self.command.has_subcommands() && takes_arguments {
+            return Failure::error(text);
+        }
+        Failure::error(format!("{text}. See '{} --help'", self.names.join(" ")))
     }
 }
 

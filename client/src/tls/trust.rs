@@ -193,3 +193,56 @@ impl ServerCertVerifier for Anybody {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    use super::*;
+
+    /// A self-signed certificate that is flagged as CA, as `openssl req -x509` makes it, valid for ten days around now.
+    fn flagged_as_ca(name: &str) -> CertificateDer<'static> {
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = (SystemTime::now() - Duration::from_secs(5 * DAY)).into();
+        params.not_after = (SystemTime::now() + Duration::from_secs(5 * DAY)).into();
+        params.self_signed(&KeyPair::generate().expect("a key")).expect("a certificate").der().clone()
+    }
+
+    const DAY: u64 = 24 * 60 * 60;
+
+    /// Whether a server with this certificate is believed to be `name`, so many days from now.
+    fn believed(trusted: &CertificateDer<'static>, shown: &CertificateDer<'_>, name: &'static str, days: i64) -> bool {
+        let verifier = Trust::Roots(vec![trusted.clone()]).verifier(crate::tls::provider()).expect("a verifier");
+        let now = UnixTime::now().as_secs().saturating_add_signed(days * DAY as i64);
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+        let name = ServerName::try_from(name).expect("a name");
+        verifier.verify_server_cert(shown, &[], &name, &[], now).is_ok()
+    }
+
+    #[test]
+    fn a_trusted_certificate_may_be_the_servers_own_even_if_it_is_flagged_as_ca() {
+        let certificate = flagged_as_ca("localhost");
+        assert!(believed(&certificate, &certificate, "localhost", 0));
+        assert!(!believed(&certificate, &certificate, "example.com", 0), "another name");
+        assert!(!believed(&certificate, &certificate, "localhost", 6), "expired");
+        assert!(!believed(&certificate, &certificate, "localhost", -6), "not yet valid");
+        assert!(!believed(&certificate, &flagged_as_ca("localhost"), "localhost", 0), "another certificate");
+    }
+
+    #[test]
+    fn certificates_come_from_files_and_directories() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("ca.crt");
+        std::fs::write(&file, pem::write_certificate(&flagged_as_ca("a"))).expect("written");
+        std::os::unix::fs::symlink(directory.path(), directory.path().join("..data")).expect("a link to a directory");
+        assert_eq!(read(&file).expect("a file").len(), 1);
+        assert_eq!(read(directory.path()).expect("a directory").len(), 1, "what is no file is skipped");
+        std::fs::write(directory.path().join("readme.txt"), b"text").expect("written");
+        let error = read(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("readme.txt`: no valid PEM data"), "{error}");
+        assert!(read(Path::new("/nonexistent")).is_err());
+    }
+}

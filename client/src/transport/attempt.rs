@@ -77,7 +77,19 @@ fn classify(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
     if error.is_builder() {
         return Error::Protocol { endpoint, reason };
     }
-    Error::Interrupted { endpoint, reason }
+    let hint =
+        if was_cut(error) { " (servers may do this to a client certificate that they do not accept)" } else { "" };
+    Error::Interrupted { endpoint, reason: format!("{reason}{hint}") }
+}
+
+/// Whether the other side cut the connection. If that comes with unread data, its last words are lost.
+fn was_cut(error: &reqwest::Error) -> bool {
+    chain(error).filter_map(|error| error.downcast_ref::<io::Error>()).any(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+        )
+    })
 }
 
 /// The errors from the outermost to the cause. An `io::Error` hides the error that it carries from `source`.
