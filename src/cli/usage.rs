@@ -25,7 +25,7 @@ const MAX_WIDTH: usize = 110;
 /// Gives a command and all below it our layout.
 pub(crate) fn finish(command: Command) -> Command {
     let template = if command.has_subcommands() { GROUP } else { LEAF };
-    command.help_template(template).max_term_width(MAX_WIDTH).mut_subcommands(finish)
+    command.help_template(template).max_term_width(MAX_WIDTH).disable_help_subcommand(true).mut_subcommands(finish)
 }
 
 /// The help text of a command.

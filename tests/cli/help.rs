@@ -28,7 +28,7 @@ fn help_for_want_of_a_command_goes_to_stderr() {
 #[test]
 fn old_spellings_work_and_are_not_advertised() {
     let text = kes(["key", "-h"]).run().ok();
-    for hidden in ["derive", "delete", "list "] {
+    for hidden in ["derive", "delete", "list ", "\n  help "] {
         assert!(!text.contains(hidden), "{hidden}");
     }
     assert!(!kes(["-h"]).run().ok().contains("tool"));
