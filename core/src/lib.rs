@@ -6,6 +6,7 @@
 pub mod api_key;
 pub mod caller;
 pub mod clock;
+mod glob;
 pub mod identity;
 pub mod key;
 pub mod name;
