@@ -123,7 +123,8 @@ impl Build {
         self
     }
 
-    pub(super) fn settings(self) -> (Settings, CertificateDer<'static>) {
+    /// The settings, and the certificate that clients verify the server with.
+    pub fn settings(self) -> (Settings, CertificateDer<'static>) {
         let addresses = [IpAddr::from([127, 0, 0, 1])];
         let (certificate, key) =
             certificate::of_development_server(&addresses, SystemTime::now()).expect("a certificate");
