@@ -1,27 +1,30 @@
-//! The limits of a connection that the HTTP library does not know: how long it may be idle, and how long the head of
-//! a request may take.
+//! The limits of a connection that the HTTP library does not know: how long it may be idle, how long the head of a
+//! request may take, and how long a client may take to read.
 //!
-//! | state | limit | ends with |
+//! | state | limit | left by |
 //! | --- | --- | --- |
-//! | a head is expected: at first, and from the first byte after an idle time | header timeout | the head, when a request begins |
-//! | requests are in flight | none here; they have deadlines of their own | the last answer, sent |
-//! | idle | idle timeout | the first byte |
+//! | a head is expected: at first, and over HTTP/1.1 from the first byte after an idle time | header timeout | the head, when a request begins |
+//! | requests are in flight | none here; they have deadlines of their own | the last answer, when it is complete |
+//! | idle, or the answer is on its way | idle timeout | the next request |
 //!
-//! An answer that the client does not take is cut after the idle timeout too. Over HTTP/2 bytes do not begin a head:
-//! a connection without an open stream is idle whatever it sends (specification: `server-api.md` §1.4).
+//! Over HTTP/2 the head that is expected at first is the connection preface. From then on a connection without an open
+//! stream is idle whatever it sends (specification: `server-api.md` §1.4). A write that cannot proceed has the idle
+//! timeout too, in every state.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, sleep_until};
+
+/// Bytes of the HTTP/2 connection preface, RFC 9113 §3.4.
+const HTTP2_PREFACE_BYTES: usize = 24;
 
 /// How long a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -30,64 +33,137 @@ pub struct ConnectionLimits {
     pub handshake: Duration,
     /// For the head of a request.
     pub header: Duration,
-    /// Without a request.
+    /// Without a request, and for a client to take what it is sent.
     pub idle: Duration,
 }
 
-/// What a connection is at, told by the requests and read by the socket.
+/// What a connection is at, told by its requests and its socket.
 #[derive(Debug)]
 pub struct Activity {
-    epoch: Instant,
-    requests: AtomicUsize,
-    /// Milliseconds since `epoch` at which the connection has had its time; meaningless while requests are in flight.
-    deadline: AtomicU64,
-    /// Nothing is expected; over HTTP/1.1 the next bytes begin a head.
-    is_idle: AtomicBool,
     limits: ConnectionLimits,
+    /// HTTP/2 is spoken.
+    multiplexed: bool,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    /// Requests in flight.
+    requests: usize,
+    expected: Expected,
+    /// When the connection has had its time; means nothing while requests are in flight.
+    deadline: Instant,
+    /// When the write that cannot proceed has had its time.
+    write_deadline: Option<Instant>,
+}
+
+/// What the client does next, once no request is in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    /// It sends the rest of a head. Over HTTP/2, this many bytes of the preface.
+    Head(usize),
+    /// Nothing, or the beginning of a head.
+    Nothing,
 }
 
 impl Activity {
-    /// A fresh connection, of which a head is expected.
+    /// A fresh connection, of which a head is expected. `multiplexed`: HTTP/2 is spoken on it.
     #[must_use]
-    pub fn new(limits: ConnectionLimits) -> Arc<Self> {
-        let activity = Self {
-            epoch: Instant::now(),
-            requests: AtomicUsize::new(0),
-            deadline: AtomicU64::new(0),
-            is_idle: AtomicBool::new(false),
-            limits,
+    pub fn new(limits: ConnectionLimits, multiplexed: bool) -> Arc<Self> {
+        let progress = Progress {
+            requests: 0,
+            expected: Expected::Head(HTTP2_PREFACE_BYTES),
+            deadline: Instant::now() + limits.header,
+            write_deadline: None,
         };
-        activity.expect_end_in(limits.header);
-        Arc::new(activity)
+        Arc::new(Self { limits, multiplexed, progress: Mutex::new(progress) })
     }
 
-    /// A request begins; it lasts until the answer to this is dropped.
+    /// A request begins. It is in flight as long as the result lives.
     #[must_use]
     pub fn begin(self: &Arc<Self>) -> InFlight {
-        self.requests.fetch_add(1, Ordering::AcqRel);
+        self.progress().requests += 1;
         InFlight(Arc::clone(self))
     }
 
-    fn expect_end_in(&self, limit: Duration) {
-        let at = self.epoch.elapsed() + limit;
-        self.deadline.store(u64::try_from(at.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
-    }
-
-    /// When the connection has had its time, unless a request is in flight.
-    fn deadline(&self) -> Option<Instant> {
-        (self.requests.load(Ordering::Acquire) == 0)
-            .then(|| self.epoch + Duration::from_millis(self.deadline.load(Ordering::Acquire)))
-    }
-
-    fn bytes_came(&self, multiplexed: bool) {
-        // HTTP/2 proves itself alive with the first bytes, and is idle from then on until a stream opens.
-        if multiplexed {
-            if !self.is_idle.swap(true, Ordering::AcqRel) && self.requests.load(Ordering::Acquire) == 0 {
-                self.expect_end_in(self.limits.idle);
+    /// Ends when the connection has had its time.
+    ///
+    /// To be polled after the connection and by the same task: what happened there then counts at once. What happens
+    /// in other tasks (a request that is cancelled over HTTP/2) is noticed after the shorter of the limits.
+    pub async fn expired(&self) {
+        let look_again = self.limits.header.min(self.limits.idle);
+        let mut timer = pin!(sleep_until(Instant::now() + look_again));
+        poll_fn(|context| {
+            loop {
+                let deadline = self.progress().deadline();
+                // Setting a timer costs more than one that fires too early now and then.
+                if let Some(deadline) = deadline.filter(|deadline| *deadline < timer.deadline()) {
+                    timer.as_mut().reset(deadline);
+                }
+                if timer.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                let now = Instant::now();
+                match deadline {
+                    Some(deadline) if deadline <= now => return Poll::Ready(()),
+                    Some(deadline) => timer.as_mut().reset(deadline),
+                    None => timer.as_mut().reset(now + look_again),
+                }
             }
-        } else if self.is_idle.swap(false, Ordering::AcqRel) {
-            self.expect_end_in(self.limits.header);
+        })
+        .await;
+    }
+
+    /// The client of an idle HTTP/2 connection is told that it ends, and gets the time of a head to agree.
+    pub fn await_farewell(&self) {
+        let mut progress = self.progress();
+        if self.multiplexed && progress.expected == Expected::Nothing {
+            progress.deadline = Instant::now() + self.limits.header;
         }
+    }
+
+    fn bytes_came(&self, count: usize) {
+        let mut progress = self.progress();
+        match progress.expected {
+            Expected::Head(missing) if self.multiplexed => {
+                if let Some(missing) = missing.checked_sub(count).filter(|&missing| missing > 0) {
+                    progress.expected = Expected::Head(missing);
+                } else {
+                    progress.expect_nothing_for(self.limits.idle);
+                }
+            }
+            // Who sends the next request early is not pressed for it while the last answer is on its way.
+            Expected::Nothing if !self.multiplexed && progress.write_deadline.is_none() => {
+                progress.expected = Expected::Head(0);
+                progress.deadline = Instant::now() + self.limits.header;
+            }
+            _ => {}
+        }
+    }
+
+    fn write_waits(&self, waits: bool) {
+        let mut progress = self.progress();
+        if !waits {
+            progress.write_deadline = None;
+        } else if progress.write_deadline.is_none() {
+            progress.write_deadline = Some(Instant::now() + self.limits.idle);
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress {
+    fn expect_nothing_for(&mut self, idle: Duration) {
+        self.expected = Expected::Nothing;
+        self.deadline = Instant::now() + idle;
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let next = (self.requests == 0).then_some(self.deadline);
+        next.into_iter().chain(self.write_deadline).min()
     }
 }
 
@@ -97,96 +173,51 @@ pub struct InFlight(Arc<Activity>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.expect_end_in(self.0.limits.idle);
-        self.0.is_idle.store(true, Ordering::Release);
-        self.0.requests.fetch_sub(1, Ordering::AcqRel);
+        let mut progress = self.0.progress();
+        progress.requests -= 1;
+        progress.expect_nothing_for(self.0.limits.idle);
     }
 }
 
-/// A socket that ends when the connection has had its time.
+/// A socket that tells what happens on it.
 #[derive(Debug)]
-pub struct Limited<S> {
+pub struct Watched<S> {
     socket: S,
     activity: Arc<Activity>,
-    multiplexed: bool,
-    timer: Pin<Box<Sleep>>,
-    /// When the write that cannot proceed began.
-    stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Limited<S> {
-    /// Limits `socket` as `activity` says. `multiplexed`: HTTP/2 is spoken on it.
-    pub fn new(socket: S, activity: Arc<Activity>, multiplexed: bool) -> Self {
-        let timer = Box::pin(tokio::time::sleep(activity.limits.header));
-        Self { socket, activity, multiplexed, timer, stalled: None }
+impl<S> Watched<S> {
+    /// Tells `activity` of `socket`.
+    pub fn new(socket: S, activity: Arc<Activity>) -> Self {
+        Self { socket, activity }
     }
 
-    /// Whether the connection has had its time. Registers the task to be woken when it will have.
-    fn poll_expired(&mut self, context: &mut Context<'_>) -> bool {
-        loop {
-            let deadline = self.activity.deadline();
-            // A timer that fires early is set again then; only a limit that came closer needs it now.
-            if let Some(deadline) = deadline.filter(|deadline| *deadline < self.timer.deadline()) {
-                self.timer.as_mut().reset(deadline);
-            }
-            if self.timer.as_mut().poll(context).is_pending() {
-                return false;
-            }
-            match deadline {
-                Some(deadline) if deadline <= Instant::now() => return true,
-                Some(deadline) => self.timer.as_mut().reset(deadline),
-                // A request is in flight. Its end is followed by a read, which looks again.
-                None => self.timer.as_mut().reset(Instant::now() + self.activity.limits.header),
-            }
-        }
-    }
-
-    fn after_write(&mut self, context: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if result.is_ready() {
-            self.stalled = None;
-            return result;
-        }
-        let idle = self.activity.limits.idle;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
-        match stalled.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(timed_out())),
-            Poll::Pending => Poll::Pending,
-        }
+    fn wrote<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.activity.write_waits(result.is_pending());
+        result
     }
 }
 
-fn timed_out() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the connection has had its time")
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        match Pin::new(&mut self.socket).poll_read(context, buffer) {
-            Poll::Ready(result) => {
-                if buffer.filled().len() > before {
-                    self.activity.bytes_came(self.multiplexed);
-                    // A head that comes byte by byte always has bytes ready: look at the time here as well.
-                    if self.poll_expired(context) {
-                        return Poll::Ready(Err(timed_out()));
-                    }
-                }
-                Poll::Ready(result)
-            }
-            Poll::Pending if self.poll_expired(context) => Poll::Ready(Err(timed_out())),
-            Poll::Pending => Poll::Pending,
+        let result = Pin::new(&mut self.socket).poll_read(context, buffer);
+        let count = buffer.filled().len() - before;
+        if count > 0 {
+            self.activity.bytes_came(count);
         }
+        result
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.after_write(context, result)
+        self.wrote(result)
     }
 
     fn poll_write_vectored(
@@ -195,7 +226,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
-        self.after_write(context, result)
+        self.wrote(result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -203,31 +234,33 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.socket).poll_flush(context).map_ok(|()| 0);
-        self.after_write(context, result).map_ok(drop)
+        let result = Pin::new(&mut self.socket).poll_flush(context);
+        self.wrote(result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.socket).poll_shutdown(context).map_ok(|()| 0);
-        self.after_write(context, result).map_ok(drop)
+        let result = Pin::new(&mut self.socket).poll_shutdown(context);
+        self.wrote(result)
     }
 }
 
-/// An answer's body. The request is in flight until it was sent.
+/// An answer's body. A body that is made as it is sent keeps its request in flight; the request of one that is known as
+/// a whole has ended, and what remains is for the client to take it.
 #[derive(Debug)]
-pub struct Tracked<B> {
+pub struct Answer<B> {
     body: B,
-    _request: InFlight,
+    _request: Option<InFlight>,
 }
 
-impl<B> Tracked<B> {
-    /// Keeps `request` in flight as long as `body`.
+impl<B: Body> Answer<B> {
+    /// The body of the answer to `request`.
     pub fn new(body: B, request: InFlight) -> Self {
-        Self { body, _request: request }
+        let is_whole = body.size_hint().exact().is_some();
+        Self { body, _request: (!is_whole).then_some(request) }
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
     type Data = Bytes;
     type Error = B::Error;
 

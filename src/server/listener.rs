@@ -2,8 +2,10 @@
 //! server ends.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -20,7 +23,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::connection::{Activity, ConnectionLimits, Limited, Tracked};
+use super::connection::{Activity, Answer, ConnectionLimits, Watched};
 use super::peer::Peer;
 use super::service;
 use super::state::Shared;
@@ -110,23 +113,29 @@ async fn connection(
     address: SocketAddr,
     shared: Arc<Shared>,
     limits: ListenerLimits,
-    phase: watch::Receiver<Phase>,
+    mut phase: watch::Receiver<Phase>,
 ) {
-    // Both only tune; a socket that refuses them still works.
+    // These only tune; a socket that refuses them still works.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
     let _ = rustix::net::sockopt::set_tcp_keepidle(&stream, TCP_KEEPALIVE);
     let _ = rustix::net::sockopt::set_tcp_keepintvl(&stream, TCP_KEEPALIVE);
-    match timeout(limits.connection.handshake, handshake(stream, &shared)).await {
+    let handshake = tokio::select! {
+        handshake = timeout(limits.connection.handshake, handshake(stream, &shared)) => handshake,
+        _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
+    };
+    match handshake {
         Ok(Ok(Some(stream))) => http(stream, address, shared, limits, phase).await,
         Ok(Ok(None)) => {}
         // Load balancers look whether the port is open and leave: that is no news.
-        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            tracing::debug!("http: TLS handshake error from {address}: EOF");
-        }
+        Ok(Err(error)) if has_left(&error) => tracing::debug!("http: TLS handshake error from {address}: {error}"),
         Ok(Err(error)) => tracing::info!("http: TLS handshake error from {address}: {error}"),
         Err(_) => tracing::info!("http: TLS handshake error from {address}: the handshake took too long"),
     }
+}
+
+fn has_left(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 /// The TLS stream, or nothing if the client spoke plaintext and was told so.
@@ -138,7 +147,7 @@ async fn handshake(mut stream: TcpStream, shared: &Shared) -> io::Result<Option<
     }
     let tls = Arc::clone(&shared.state.load().tls);
     let stream = TlsAcceptor::from(tls.config()).accept(stream).await?;
-    tls.check_resumed(stream.get_ref().1).map_err(io::Error::other)?;
+    tls.check_resumed(stream.get_ref().1, UnixTime::now()).map_err(io::Error::other)?;
     Ok(Some(stream))
 }
 
@@ -162,21 +171,21 @@ async fn http(
     address: SocketAddr,
     shared: Arc<Shared>,
     limits: ListenerLimits,
-    mut phase: watch::Receiver<Phase>,
+    phase: watch::Receiver<Phase>,
 ) {
     let tls = stream.get_ref().1;
     let peer = Arc::new(Peer::new(address, tls.peer_certificates().unwrap_or_default()));
     let is_http2 = tls.alpn_protocol() == Some(b"h2");
-    let activity = Activity::new(limits.connection);
-    let socket = TokioIo::new(Limited::new(stream, Arc::clone(&activity), is_http2));
+    let activity = Activity::new(limits.connection, is_http2);
+    let socket = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+    let requests = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (shared, peer, in_flight) = (Arc::clone(&shared), Arc::clone(&peer), activity.begin());
+        let (shared, peer, in_flight) = (Arc::clone(&shared), Arc::clone(&peer), requests.begin());
         async move {
             let response = service::respond(&shared, &peer, request).await;
-            Ok::<_, Infallible>(response.map(|body| Tracked::new(body, in_flight)))
+            Ok::<_, Infallible>(response.map(|body| Answer::new(body, in_flight)))
         }
     });
-    // How a connection ends is the client's business, or was answered already.
     if is_http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -186,23 +195,38 @@ async fn http(
             .max_frame_size(WINDOW_BYTES)
             .max_header_list_size(MAX_HEADER_LIST_BYTES)
             .serve_connection(socket, service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            _ = phase.wait_for(|phase| *phase == Phase::Draining) => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
+        drive(connection, |connection| connection.graceful_shutdown(), &activity, phase).await;
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(socket, service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            _ = phase.wait_for(|phase| *phase == Phase::Draining) => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
+        drive(connection, |connection| connection.graceful_shutdown(), &activity, phase).await;
+    }
+}
+
+/// Lets a connection go on until the client ends it, it has had its time, or the server drains. In the last two cases
+/// `say_goodbye` tells the client, and what is in flight may end. How a connection ends is the client's business, or was
+/// answered already.
+async fn drive<C: Future>(
+    connection: C,
+    say_goodbye: impl FnOnce(Pin<&mut C>),
+    activity: &Activity,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // The limits look at what the connection has just done.
+        biased;
+        _ = connection.as_mut() => return,
+        () = activity.expired() => activity.await_farewell(),
+        _ = phase.wait_for(|phase| *phase == Phase::Draining) => {}
+    }
+    say_goodbye(connection.as_mut());
+    tokio::select! {
+        biased;
+        _ = connection => {}
+        () = activity.expired() => {}
     }
 }

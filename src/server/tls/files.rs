@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use kes_client::pem::{self, PemError};
+use kes_core::SecretBytes;
 use rustls::RootCertStore;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 use super::TlsFiles;
 
-/// Why TLS cannot be set up.
+/// Why TLS cannot be set up. No text holds anything of a key or password.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsFileError {
     /// A certificate or key file.
@@ -19,7 +23,7 @@ pub enum TlsFileError {
     Certificate {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with it, and what to do.
         reason: String,
     },
     /// A file or directory of root certificates.
@@ -27,23 +31,35 @@ pub enum TlsFileError {
     Ca {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with it, and what to do.
         reason: String,
     },
     /// No subject alternative name, so that no client could verify the certificate.
     #[error(
-        "invalid TLS certificate: certificate does not contain any DNS or IP address as SAN; hint: make one with `kes identity new --ip … --dns …`"
+        "invalid TLS certificate: certificate does not contain any DNS or IP address as SAN: {path}; hint: make one with `kes identity new --ip … --dns …`",
+        path = .0.display()
     )]
-    NoSan,
+    NoSan(PathBuf),
     /// Key and certificate do not belong together.
-    #[error("failed to read TLS certificate: private key does not match public key: {0}")]
-    Pair(rustls::Error),
+    #[error(
+        "failed to read TLS certificate: private key does not match public key: {key} is not the key of {cert}; hint: the first certificate in `tls.cert` is the one that `tls.key` belongs to",
+        key = key.display(),
+        cert = cert.display()
+    )]
+    Pair {
+        /// The key file.
+        key: PathBuf,
+        /// The certificate file.
+        cert: PathBuf,
+    },
     /// No roots, although clients have to be verified.
-    #[error("failed to read TLS CA certificates: there are no trusted roots, neither of the system nor in `tls.ca`")]
+    #[error(
+        "failed to read TLS CA certificates: there are no trusted roots, neither of the system nor in `tls.ca`; hint: set `tls.ca` to the certificates that client certificates are verified with"
+    )]
     NoRoots,
     /// The TLS library refuses to work.
     #[error("failed to set up TLS: {0}")]
-    Library(rustls::Error),
+    Library(Error),
 }
 
 /// What client certificates are verified against.
@@ -55,30 +71,91 @@ pub(super) struct Roots {
 }
 
 /// The certificate chain and its key.
-pub(super) fn read_pair(
-    files: &TlsFiles,
-) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsFileError> {
-    let failed = |path: &Path, reason: String| TlsFileError::Certificate { path: path.to_owned(), reason };
-    let chain = read(&files.cert).map_err(|error| failed(&files.cert, error.to_string()))?;
-    let chain = pem::read_certificates(&chain).map_err(|error| failed(&files.cert, error.to_string()))?;
-    let key = kes_core::SecretBytes::from(read(&files.key).map_err(|error| failed(&files.key, error.to_string()))?);
-    let key = pem::read_private_key(key.expose(), files.password.as_ref().map(|password| password.expose()))
-        .map_err(|error| failed(&files.key, with_hint(&error)))?;
+pub(super) fn read_pair(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsFileError> {
+    let failed = |path: &Path, reason| TlsFileError::Certificate { path: path.to_owned(), reason };
+    let chain = read_certificates(&files.cert, "tls.cert").map_err(|reason| failed(&files.cert, reason))?;
+    let pem = read(&files.key, "tls.key").map_err(|reason| failed(&files.key, reason))?;
+    let key = pem::read_private_key(pem.expose(), files.password.as_ref().map(|password| password.expose()))
+        .map_err(|error| failed(&files.key, key_problem(&error)))?;
+    let key = provider.key_provider.load_private_key(key).map_err(|error| {
+        let hint = "the key is damaged, or of a kind other than RSA, ECDSA and Ed25519";
+        failed(&files.key, format!("{error}; hint: {hint}"))
+    })?;
     if !chain.first().is_some_and(has_san) {
-        return Err(TlsFileError::NoSan);
+        return Err(TlsFileError::NoSan(files.cert.clone()));
     }
-    Ok((chain, key))
+    let pair = CertifiedKey::new(chain, key);
+    match pair.keys_match() {
+        // A key that does not tell its public half cannot be compared.
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(pair),
+        Err(Error::InconsistentKeys(_)) => Err(TlsFileError::Pair { key: files.key.clone(), cert: files.cert.clone() }),
+        Err(error) => Err(failed(&files.cert, error.to_string())),
+    }
 }
 
-fn with_hint(error: &PemError) -> String {
-    match error {
-        PemError::PasswordRequired => format!("{error}; hint: set `tls.password`"),
-        error => error.to_string(),
-    }
+/// What an operator should know of a certificate that is used all the same.
+pub(super) fn validity_warning(files: &TlsFiles, pair: &CertifiedKey, now: UnixTime) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(pair.cert.first()?).ok()?;
+    let (validity, now) = (certificate.validity(), i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+    let problem = if now > validity.not_after.timestamp() {
+        format!("expired on {}", validity.not_after)
+    } else if now < validity.not_before.timestamp() {
+        format!("is not valid before {}", validity.not_before)
+    } else {
+        return None;
+    };
+    Some(format!("the certificate {} {problem}; hint: clients will refuse it, renew it", files.cert.display()))
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    fs::read(path)
+/// The certificates of a PEM file, or what is wrong with it. `setting` names the file in the configuration.
+fn read_certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let pem = read(path, setting)?;
+    let certificates = pem::read_certificates(pem.expose()).map_err(|error| certificate_problem(&error))?;
+    for (index, certificate) in certificates.iter().enumerate() {
+        if X509Certificate::from_der(certificate).is_err() {
+            return Err(format!("certificate {} in it is no X.509 certificate; hint: copy it again", index + 1));
+        }
+    }
+    Ok(certificates)
+}
+
+fn read(path: &Path, setting: &str) -> Result<SecretBytes, String> {
+    fs::read(path).map(SecretBytes::from).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => "the user that the server runs as must be able to read it".to_owned(),
+            _ => format!("check the path in `{setting}`"),
+        };
+        format!("{error}; hint: {hint}")
+    })
+}
+
+fn certificate_problem(error: &PemError) -> String {
+    let hint = match error {
+        PemError::NotPem => {
+            "certificates are read as PEM, with nothing after the last one; \
+             `openssl x509 -inform der -in FILE -out FILE` converts a DER file"
+        }
+        PemError::UnsupportedBlock(label) if label.ends_with("PRIVATE KEY") => {
+            "a private key belongs into the file of `tls.key`"
+        }
+        PemError::UnsupportedBlock(_) => "remove the block",
+        _ => "copy the file again",
+    };
+    format!("{error}; hint: {hint}")
+}
+
+fn key_problem(error: &PemError) -> String {
+    let hint = match error {
+        PemError::PasswordRequired => "set `tls.password`",
+        PemError::WrongPassword => "check `tls.password`",
+        PemError::NoPrivateKey => {
+            "private keys are read as PEM; `openssl pkey -inform der -in FILE -out FILE` converts a DER file"
+        }
+        PemError::Damaged(_) => "copy the file again",
+        // These say themselves what to do.
+        _ => return error.to_string(),
+    };
+    format!("{error}; hint: {hint}")
 }
 
 fn has_san(leaf: &CertificateDer<'_>) -> bool {
@@ -87,14 +164,20 @@ fn has_san(leaf: &CertificateDer<'_>) -> bool {
     san.value.general_names.iter().any(|name| matches!(name, GeneralName::DNSName(_) | GeneralName::IPAddress(_)))
 }
 
+/// Whether a certificate is one that may sign others: it says so, or it is too old to say anything of it.
+fn may_sign(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate)
+        .is_ok_and(|(_, certificate)| certificate.is_ca() || certificate.version() == X509Version::V1)
+}
+
 /// The system's roots and those of `ca`.
 pub(super) fn read_roots(ca: Option<&Path>) -> Result<Roots, TlsFileError> {
     let mut store = RootCertStore::empty();
     // A root of the system that cannot be read is not ours to mend; the others still count.
     store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let configured = ca.map(read_ca).transpose()?.unwrap_or_default();
-    // A certificate that is no X.509 version 3 can be no trust anchor of the library, but it can still be recognised.
-    store.add_parsable_certificates(configured.iter().cloned());
+    // The library lets whatever is in the store sign others. A client's own certificate that was configured must not.
+    store.add_parsable_certificates(configured.iter().filter(|certificate| may_sign(certificate)).cloned());
     if store.is_empty() && configured.is_empty() {
         return Err(TlsFileError::NoRoots);
     }
@@ -103,18 +186,18 @@ pub(super) fn read_roots(ca: Option<&Path>) -> Result<Roots, TlsFileError> {
 
 /// The certificates of a PEM file, or of all regular files of a directory.
 pub(super) fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
-    let failed = |path: &Path, reason: String| TlsFileError::Ca { path: path.to_owned(), reason };
-    let certificates_of = |path: &Path| {
-        let text = read(path).map_err(|error| failed(path, error.to_string()))?;
-        pem::read_certificates(&text).map_err(|error| failed(path, error.to_string()))
-    };
-    let metadata = fs::metadata(path).map_err(|error| failed(path, error.to_string()))?;
-    if !metadata.is_dir() {
+    let failed = |path: &Path, reason| TlsFileError::Ca { path: path.to_owned(), reason };
+    let certificates_of = |path: &Path| read_certificates(path, "tls.ca").map_err(|reason| failed(path, reason));
+    if !fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
         return certificates_of(path);
     }
+    let entries = fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>());
+    let mut entries = entries.map_err(|error| failed(path, error.to_string()))?;
+    // So that of several bad files the same one is named every time.
+    entries.sort();
     let mut certificates = Vec::new();
-    for entry in fs::read_dir(path).map_err(|error| failed(path, error.to_string()))? {
-        let entry = entry.map_err(|error| failed(path, error.to_string()))?.path();
+    for entry in entries {
         // After following links, so that a directory that Kubernetes mounts (`..data`) is no hurdle.
         if fs::metadata(&entry).is_ok_and(|metadata| metadata.is_file()) {
             certificates.append(&mut certificates_of(&entry)?);

@@ -20,6 +20,7 @@ use kes_core::SecretText;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::server::ServerSessionMemoryCache;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
@@ -57,6 +58,7 @@ pub struct ClientMode {
 pub struct TlsState {
     config: Arc<ServerConfig>,
     verifier: Arc<ClientVerifier>,
+    warning: Option<String>,
 }
 
 impl TlsState {
@@ -65,13 +67,15 @@ impl TlsState {
     /// # Errors
     /// A file cannot be read, or is not what it should be.
     pub fn load(files: &TlsFiles, mode: ClientMode) -> Result<Self, TlsFileError> {
-        let (chain, key) = files::read_pair(files)?;
+        let provider = Arc::new(provider());
+        let pair = files::read_pair(files, &provider)?;
+        let warning = files::validity_warning(files, &pair, UnixTime::now());
         let roots = if mode.verified { Some(files::read_roots(files.ca.as_deref())?) } else { None };
         if let (None, Some(ca)) = (&roots, &files.ca) {
             // Not used, but a path that is wrong now would be a surprise later.
             files::read_ca(ca)?;
         }
-        Self::build(chain, key, mode.required, roots)
+        Ok(Self { warning, ..Self::build(provider, pair, mode.required, roots)? })
     }
 
     /// From a certificate in memory, for development: any client certificate is let through, and one is required.
@@ -79,29 +83,35 @@ impl TlsState {
     /// # Errors
     /// The key does not fit the certificate.
     pub fn self_signed(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, TlsFileError> {
-        Self::build(chain, key, true, None)
+        let provider = Arc::new(provider());
+        let pair = CertifiedKey::from_der(chain, key, &provider).map_err(TlsFileError::Library)?;
+        Self::build(provider, pair, true, None)
     }
 
     fn build(
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
+        provider: Arc<CryptoProvider>,
+        pair: CertifiedKey,
         required: bool,
         roots: Option<files::Roots>,
     ) -> Result<Self, TlsFileError> {
-        let provider = Arc::new(provider());
         let verifier = Arc::new(ClientVerifier::new(&provider, required, roots)?);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(TlsFileError::Library)?
             .with_client_cert_verifier(Arc::clone(&verifier) as _)
-            .with_single_cert(chain, key)
-            .map_err(TlsFileError::Pair)?;
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsFileError::Library)?;
         // Clients need one ticket to resume; a second is work for nothing.
         config.send_tls13_tickets = 1;
         config.session_storage = ServerSessionMemoryCache::new(TLS12_SESSIONS);
-        Ok(Self { config: Arc::new(config), verifier })
+        Ok(Self { config: Arc::new(config), verifier, warning: None })
+    }
+
+    /// What the operator should know: that our certificate is not valid now.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// The configuration to accept connections with.
@@ -114,13 +124,13 @@ impl TlsState {
     /// it began, and may have expired since.
     ///
     /// # Errors
-    /// The certificates do not verify any more.
-    pub fn check_resumed(&self, connection: &ServerConnection) -> Result<(), rustls::Error> {
+    /// The certificates do not verify at `now`.
+    pub fn check_resumed(&self, connection: &ServerConnection, now: UnixTime) -> Result<(), rustls::Error> {
         if connection.handshake_kind() != Some(rustls::HandshakeKind::Resumed) {
             return Ok(());
         }
         match connection.peer_certificates() {
-            Some([first, further @ ..]) => self.verifier.verify(first, further, UnixTime::now()),
+            Some([first, further @ ..]) => self.verifier.verify(first, further, now),
             _ => Ok(()),
         }
     }
@@ -134,3 +144,6 @@ pub fn provider() -> CryptoProvider {
         ..aws_lc_rs::default_provider()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,8 @@ pub(super) struct ClientVerifier {
 /// How chains are verified.
 #[derive(Debug)]
 struct Chains {
-    library: Arc<dyn ClientCertVerifier>,
+    /// None if there is nobody who may sign.
+    library: Option<Arc<dyn ClientCertVerifier>>,
     /// `tls.ca`: a client may present one of these as its own, CA flag or not (decision 1).
     configured: Vec<CertificateDer<'static>>,
 }
@@ -40,12 +41,13 @@ impl ClientVerifier {
     ) -> Result<Self, TlsFileError> {
         let chains = match roots {
             None => None,
+            Some(roots) if roots.store.is_empty() => Some(Chains { library: None, configured: roots.configured }),
             Some(roots) => {
                 let library = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.store), Arc::clone(provider))
                     .clear_root_hint_subjects()
                     .build()
                     .map_err(|_| TlsFileError::NoRoots)?;
-                Some(Chains { library, configured: roots.configured })
+                Some(Chains { library: Some(library), configured: roots.configured })
             }
         };
         Ok(Self { required, algorithms: provider.signature_verification_algorithms, chains })
@@ -62,7 +64,8 @@ impl ClientVerifier {
             // Whoever presents something without a readable key cannot prove to hold it.
             None => public_key_of(first).map(drop).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding)),
             Some(chains) if chains.configured.contains(first) => verify_configured(first, now),
-            Some(chains) => chains.library.verify_client_cert(first, further, now).map(drop),
+            Some(Chains { library: Some(library), .. }) => library.verify_client_cert(first, further, now).map(drop),
+            Some(Chains { library: None, .. }) => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
         }
     }
 
