@@ -2,4 +2,5 @@
 
 mod head;
 mod support;
+mod tls;
 mod transcripts;
