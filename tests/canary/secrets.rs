@@ -71,9 +71,11 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Adds a secret that somebody may be told in an answer of 2xx.
+    /// Adds a secret that somebody may be told in an answer of 2xx: itself, and its base64, whose bytes are as secret.
     pub fn add(&mut self, what: &str, secret: &[u8]) {
-        for piece in secret.chunks_exact(PIECE_BYTES) {
+        let base64 = STANDARD.encode(secret);
+        let pieces = secret.chunks_exact(PIECE_BYTES).chain(base64.as_bytes().chunks_exact(PIECE_BYTES));
+        for piece in pieces {
             for (form, how) in forms(piece) {
                 let start = *form.first_chunk().expect("no form is shorter than the start");
                 self.forms.entry(start).or_default().push((form, format!("{what}, {how}")));
@@ -87,13 +89,15 @@ impl Secrets {
         self.add(what, secret);
     }
 
-    /// Adds what the store holds of a key: its two halves. The text around them is their base64.
+    /// Adds what the store holds of a key: its two halves, and where they stand in the text.
     pub async fn add_stored(&mut self, store: &dyn KeyStore, name: &str) {
         let name: KeyName = name.parse().expect("a name");
         let text = store.get(&name).await.expect("the store works").expect("the key exists");
         let message = decode_base64(text.expose()).expect("the current form");
         self.add_key("root key", &message.expose()[4..36]);
         self.add_key("HMAC key", &message.expose()[42..74]);
+        self.add_key("text of a root key", &text.expose()[8..48]);
+        self.add_key("text of an HMAC key", &text.expose()[56..96]);
     }
 
     /// What of them is in `text`, if anything.
@@ -204,6 +208,8 @@ fn secrets_are_found_in_every_form() {
             // A quarter of it is enough.
             bytes[8..16].to_vec(),
             hex(&bytes[3..23]).into_bytes(),
+            // Its text, shown as bytes.
+            format!("{:?}", STANDARD.encode(bytes).as_bytes()).into_bytes(),
         ];
         for count in 0..3 {
             texts.push(STANDARD.encode(after(count)).into_bytes());
