@@ -30,6 +30,12 @@ impl ListPattern {
         self.start_at.as_deref()
     }
 
+    /// Whether a name is on this page or a later one.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        name.starts_with(&self.prefix) && self.start_at().is_none_or(|start| name >= start)
+    }
+
     /// The token that asks for the same prefix from `next` on.
     #[must_use]
     pub fn token(&self, next: &str) -> String {
@@ -90,6 +96,8 @@ mod tests {
         assert_eq!(token, "my-~my-key-7");
         let next: ListPattern = token.parse().expect("a token");
         assert_eq!((next.prefix(), next.start_at()), ("my-", Some("my-key-7")));
+        assert!(next.covers("my-key-7") && next.covers("my-z") && pattern.covers("my-key-6"));
+        assert!(!next.covers("my-key-6") && !next.covers("z"));
         let everything: ListPattern = "~k".parse().expect("a token");
         assert_eq!((everything.prefix(), everything.start_at()), ("", Some("k")));
     }

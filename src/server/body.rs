@@ -35,7 +35,9 @@ impl RequestBody {
     /// A body of at most `limit` bytes. To be made before anything of it is read.
     #[must_use]
     pub fn new(incoming: Incoming, limit: u64) -> Self {
-        let absent = incoming.is_end_stream();
+        // A length that is said, or that HTTP/2 says by ending the stream with the head. `is_end_stream` would not do: it
+        // knows nothing of a length of 0 whose end of stream is yet to come.
+        let absent = incoming.size_hint().exact() == Some(0);
         Self { incoming, limit, absent, read: absent, started: false }
     }
 

@@ -107,6 +107,11 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, message).logged(Level::DEBUG, reason)
     }
 
+    /// 400: a body beyond the limit. What is left of it is not waited for.
+    pub fn large_body(operation: Operation, reason: impl Into<Arc<str>>) -> Self {
+        Self { close: true, ..Self::body(operation, reason) }
+    }
+
     /// 408: the client took its time.
     pub fn slow_body() -> Self {
         Self { close: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "request body was not received in time") }

@@ -12,6 +12,8 @@ pub struct DecodedPath {
     text: String,
     /// Where each segment ends in `text`, in bytes. A segment may contain a decoded slash.
     ends: Vec<usize>,
+    /// What was sent is UTF-8, and `text` is the same.
+    is_text: bool,
 }
 
 /// What a raw path is.
@@ -33,14 +35,17 @@ impl RawPath {
         if let Some(cleaned) = clean(rest) {
             return Self::Redirect(cleaned);
         }
-        let mut path = DecodedPath { text: String::with_capacity(raw.len()), ends: Vec::with_capacity(6) };
+        let mut path =
+            DecodedPath { text: String::with_capacity(raw.len()), ends: Vec::with_capacity(6), is_text: true };
         for segment in rest.split('/') {
             if !has_valid_escapes(segment) {
                 return Self::Malformed;
             }
             path.text.push('/');
-            // Bytes that are no text cannot be in any name; the replacement characters are not either.
-            path.text.push_str(&percent_decode_str(segment).decode_utf8_lossy());
+            // Bytes that are no text can be in no name, but have to be shown as something.
+            let segment = percent_decode_str(segment);
+            path.is_text &= segment.clone().decode_utf8().is_ok();
+            path.text.push_str(&segment.decode_utf8_lossy());
             path.ends.push(path.text.len());
         }
         Self::Clean(path)
@@ -52,6 +57,12 @@ impl DecodedPath {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether the path is what was sent. If not, what was no UTF-8 in it was replaced, so that two paths may look alike.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.is_text
     }
 
     /// What follows `prefix`, if the path begins with the segments of `prefix`. The prefix ends in a slash, which must
@@ -177,6 +188,13 @@ mod tests {
         for raw in ["/v1/%", "/v1/%4", "/v1/%zz", "", "*", "v1/status"] {
             assert_eq!(RawPath::read(raw), RawPath::Malformed, "{raw}");
         }
-        assert_eq!(decoded("/v1/%ff").as_str(), "/v1/\u{fffd}");
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_from_what_looks_like_it() {
+        for (raw, is_text) in [("/v1/%ff", false), ("/v1/%EF%BF%BD", true)] {
+            let path = decoded(raw);
+            assert_eq!((path.as_str(), path.is_text()), ("/v1/\u{fffd}", is_text), "{raw}");
+        }
     }
 }

@@ -121,8 +121,10 @@ pub fn redirect(method: &Method, path: &str, query: Option<&str>) -> Response<Bo
 #[must_use]
 pub fn head_only(response: Response<Body>) -> Response<Body> {
     let (mut head, body) = response.into_parts();
-    let length = body.size_hint().exact().unwrap_or_default();
-    head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
+    // An empty one may stand for a body that is not told of.
+    if let Some(length) = body.size_hint().exact().filter(|&length| length > 0) {
+        head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
+    }
     Response::from_parts(head, Body::default())
 }
 

@@ -44,7 +44,7 @@ async fn answer(
     incoming: Incoming,
 ) -> (Response<Body>, RequestBody) {
     let unrouted = |response, incoming| (response, RequestBody::new(incoming, 0));
-    if head.version == Version::HTTP_11 && !head.headers.contains_key(HOST) && head.uri.authority().is_none() {
+    if head.version == Version::HTTP_11 && !head.headers.contains_key(HOST) {
         return unrouted(reply::bad_request(), incoming);
     }
     if head.method == Method::OPTIONS && head.uri.path() == "*" {
@@ -75,7 +75,8 @@ async fn answer(
         let work = async {
             // A place is waited for as long as the request has time.
             let _place = shared.requests.acquire().await;
-            handle(Context { state: &state, shared, argument }, route, index, peer, &path, &mut body).await
+            let context = Context { state: &state, shared, argument, is_text: path.is_text() };
+            handle(context, route, index, peer, &path, &mut body).await
         };
         match tokio::time::timeout(state.routes.of(index).timeout, work).await {
             Ok(outcome) => outcome,

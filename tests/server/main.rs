@@ -1,6 +1,18 @@
 //! The server as its clients see it: real TLS on a port of its own, status and body to the byte.
 
+mod api;
+mod bodies;
 mod head;
+mod http1;
+mod http2;
+mod limits;
+mod listing;
+mod load;
+mod names;
+mod panics;
+mod releases;
+mod routing;
+mod shutdown;
 mod support;
 mod tls;
 mod transcripts;

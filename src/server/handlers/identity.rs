@@ -58,7 +58,7 @@ pub fn list(context: Context<'_>) -> Result<Response<Body>, ApiError> {
         .identities()
         .map(Identity::as_str)
         .chain([access.admin().as_str()])
-        .filter(|identity| identity.starts_with(pattern.prefix()))
+        .filter(|identity| pattern.covers(identity))
         .map(str::to_owned)
         .collect();
     identities.sort_unstable();

@@ -5,7 +5,7 @@ use kes_client::wire::{DescribedKey, KeyNames};
 use kes_core::key::Algorithm;
 use kes_core::{Caller, KeyName, Secret, SecretBytes};
 
-use super::super::body::RequestBody;
+use super::super::body::{BodyError, RequestBody};
 use super::super::error::{ApiError, Operation};
 use super::super::json;
 use super::super::reply::{self, Body};
@@ -22,7 +22,8 @@ impl Context<'_> {
 
     /// The name of a key that may exist, also of one that could not be made any more.
     fn key_name(&self) -> Result<KeyName, ApiError> {
-        KeyName::existing(self.argument).map_err(|_| ApiError::name("key name", self.argument))
+        let name = KeyName::existing(self.argument).ok().filter(|_| self.is_text);
+        name.ok_or_else(|| ApiError::name("key name", self.argument))
     }
 
     fn key_error(&self, operation: Operation) -> impl Fn(KeyError) -> ApiError {
@@ -31,7 +32,10 @@ impl Context<'_> {
 }
 
 async fn read(body: &mut RequestBody, operation: Operation) -> Result<SecretBytes, ApiError> {
-    body.read().await.map_err(|error| ApiError::body(operation, error.to_string()))
+    body.read().await.map_err(|error| match error {
+        BodyError::TooLarge => ApiError::large_body(operation, error.to_string()),
+        BodyError::Broken => ApiError::body(operation, error.to_string()),
+    })
 }
 
 async fn members<const N: usize>(

@@ -19,6 +19,8 @@ pub struct Context<'a> {
     pub shared: &'a Shared,
     /// The decoded rest of the path; empty on exact routes.
     pub argument: &'a str,
+    /// The argument is what was sent. If not, it has replacement characters for what was no UTF-8, and names nothing.
+    pub is_text: bool,
 }
 
 impl Context<'_> {

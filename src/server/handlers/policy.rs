@@ -51,6 +51,6 @@ pub fn read(context: Context<'_>) -> Result<Response<Body>, ApiError> {
 pub fn list(context: Context<'_>) -> Result<Response<Body>, ApiError> {
     let pattern = context.pattern()?;
     let names = context.state.access.policies().map(|policy| policy.name().as_str());
-    let names = names.filter(|name| name.starts_with(pattern.prefix())).map(str::to_owned).collect();
+    let names = names.filter(|name| pattern.covers(name)).map(str::to_owned).collect();
     Ok(reply::json(&PolicyNames { names, continue_at: String::new() }))
 }

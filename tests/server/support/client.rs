@@ -96,6 +96,11 @@ impl Client {
         self
     }
 
+    /// The same client over HTTP/1.1 and over HTTP/2.
+    pub fn over_both(self) -> [Self; 2] {
+        [self.clone(), self.http2()]
+    }
+
     /// A TLS connection and nothing on it yet.
     pub async fn tls(&self) -> std::io::Result<TlsStream> {
         let mut config = (*self.config).clone();

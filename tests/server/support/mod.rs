@@ -1,6 +1,8 @@
 //! A server of the test's own, on a port of its own, and clients that see its bytes.
 
 mod client;
+pub mod frames;
+mod raw;
 mod settings;
 
 use std::future::Future;
@@ -15,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use client::{Answer, Client, Connection, Protocol, TlsStream, get};
+pub use raw::Raw;
 pub use settings::Build;
 
 /// The administrator of every test server; its identity is [`ADMIN`].
@@ -121,4 +124,9 @@ impl Drop for TestServer {
 /// Runs `work` as soon as a task of its own has a chance, to have it under way beside the test.
 pub fn beside<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
+}
+
+/// The [`Answer::line`] of an error.
+pub fn error(status: u16, message: &str) -> String {
+    format!(r#"{status} {{"message":"{message}"¶}}"#)
 }

@@ -1,0 +1,8 @@
+//! What each route answers, when all is well and when it is not.
+
+mod every_route;
+mod identity;
+mod key;
+mod policy;
+mod status;
+mod store_failures;
