@@ -2,8 +2,8 @@
 //! one, over real TLS, and then all of its memory is searched.
 //!
 //! What is searched for is never in the memory itself: another process makes and reads keys and tells this one their
-//! bytes inverted. Data keys and the bodies of imports pass through buffers of the TLS and HTTP libraries, which is said
-//! in `docs/security.md`, so they are not searched for.
+//! bytes inverted. Data keys and the bodies of imports pass through buffers of the TLS and HTTP libraries, which is
+//! said in `docs/security.md`, so they are not searched for.
 
 #![cfg(target_os = "linux")]
 
@@ -84,7 +84,7 @@ async fn use_key(client: &Client, name: &str) {
     let sealed = client.put(&format!("/v1/key/encrypt/{name}"), r#"{"plaintext":"AAAA"}"#).await;
     let body = format!(r#"{{"ciphertext":"{}","context":"AAAA"}}"#, sealed.member("ciphertext"));
     assert_eq!(client.put(&format!("/v1/key/decrypt/{name}"), &body).await.status, 400);
-    // The oldest ciphertext derives its key in another way; it is not this key's, which shows only after the derivation.
+    // Older ciphertexts derive their keys in other ways; that these are not this key's shows only after that.
     for aead in ["AES-256-GCM", "AES-256-GCM-HMAC-SHA-256", "ChaCha20Poly1305"] {
         let ciphertext = base64(&format!(
             r#"{{"aead":"{aead}","iv":"oKGio6SlpqeoqaqrrK2urw==","nonce":"sLGys7S1tre4ubq7","bytes":"/H1RafmUShX+6WEz94F5FuMPMHYbLC8GaA=="}}"#

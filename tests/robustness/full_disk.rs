@@ -1,9 +1,9 @@
 //! A disk that takes only part of an entry.
 //!
-//! The limit of a file's size does the same as a disk that fills up, to every process and without rights: a write takes
-//! what still fits, and the next one fails. Since it binds the whole process, the test runs in one of its own; since the
-//! system also sends a signal that ends the process, a shell switches that off before. What each error of a write does
-//! is tested with the store itself.
+//! The limit of a file's size does the same as a disk that fills up, to every process and without rights: a write
+//! takes what still fits, and the next one fails. Since it binds the whole process, the test runs in one of its own;
+//! since the system also sends a signal that ends the process, a shell switches that off before. What each error of a
+//! write does is tested with the store itself.
 
 use std::process::Command;
 

@@ -1,0 +1,12 @@
+//! `kes server` as the program that is installed: its banner, its exit codes, its signals and what the system knows of
+//! its process.
+
+mod banner;
+mod client;
+mod flags;
+mod log;
+mod process;
+mod program;
+mod refusals;
+mod signals;
+mod site;
