@@ -1,8 +1,8 @@
 //! Keys in memory, so that the store is asked once in a while and not for every request.
 //!
 //! An entry is gone when it is older than `any`, or was not used for `unused`. While the store is offline and
-//! `offline` is set, entries that were good when it went live on for that long instead. Expiry is decided at lookup;
-//! [`Cache::sweep`] only frees memory.
+//! `offline` is set, entries that were good when it went live on for that long instead; then they are gone, and the
+//! ordinary rules return. Expiry is decided at lookup; [`Cache::sweep`] only frees memory.
 //!
 //! One fetch of a name is under way at a time, in a task of its own: whoever waits for it shares its outcome, and
 //! leaves at a deadline of its own without ending it for the others. A delete or create detaches the fetch that is in
@@ -23,6 +23,9 @@ use tokio::time::Instant;
 
 use super::KeyError;
 
+#[cfg(test)]
+mod tests;
+
 /// How long keys stay and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
@@ -42,8 +45,8 @@ const SHARDS: usize = 16;
 
 type Outcome = Result<Option<Arc<Key>>, KeyError>;
 
-/// See the module's text.
-#[derive(Debug)]
+/// See the module's text. Clones are the same cache.
+#[derive(Clone, Debug)]
 pub struct Cache {
     inner: Arc<Inner>,
 }
@@ -214,10 +217,13 @@ impl Inner {
         if let Some(since) = self.offline_since.load(Ordering::Relaxed).checked_sub(1)
             && !self.settings.offline.is_zero()
         {
-            if now.saturating_sub(since) >= millis(self.settings.offline) {
+            let end = since.saturating_add(millis(self.settings.offline));
+            if now < end {
+                counted = counted.min(since);
+            } else if entry.inserted < end {
                 return false;
             }
-            counted = counted.min(since);
+            // What a store gave that only fails its status check, and gave after the end, lives by the ordinary rules.
         }
         counted.saturating_sub(entry.inserted) < millis(self.settings.any)
             && counted.saturating_sub(entry.used.load(Ordering::Relaxed)) < millis(self.settings.unused)

@@ -3,6 +3,8 @@
 //! Knows nothing of HTTP. Names arrive checked; what the answers look like is decided elsewhere.
 
 mod cache;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -165,7 +167,7 @@ impl Keys {
         self.cache.fetch(name).await?.ok_or(KeyError::Absent)
     }
 
-    /// Removes a key for good, from the store and the cache.
+    /// Removes a key for good, from the store and the cache. Once begun it goes on to its end, also if the caller goes.
     ///
     /// # Errors
     /// [`KeyError::Absent`]; store failures.
@@ -173,9 +175,18 @@ impl Keys {
         if !self.store.can_address(name) {
             return Err(KeyError::Unaddressable);
         }
-        let deleted = self.store.delete(name).await?;
-        self.cache.evict(name);
-        match deleted {
+        // In a task of its own: the store ends what it began, and when the caller has gone by then, the key must leave the
+        // cache all the same.
+        let (store, cache, name) = (Arc::clone(&self.store), self.cache.clone(), name.clone());
+        let deleting = tokio::spawn(async move {
+            let deleted = store.delete(&name).await;
+            if deleted.is_ok() {
+                cache.evict(&name);
+            }
+            deleted
+        });
+        let ended = deleting.await;
+        match ended.map_err(|_| StoreError::Unavailable("a delete ended without an answer".to_owned()))?? {
             Deleted::Gone => Ok(()),
             Deleted::Absent => Err(KeyError::Absent),
         }
