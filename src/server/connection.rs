@@ -276,3 +276,6 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests;
