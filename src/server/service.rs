@@ -1,7 +1,7 @@
 //! One request, from its head to its answer: route, method, limits, caller, handler.
 
 use http::header::{EXPECT, HOST};
-use http::{Method, Request, Response, Version};
+use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use kes_core::ListPattern;
 
@@ -17,9 +17,12 @@ use super::state::{Shared, State};
 
 /// Answers a request.
 pub async fn respond(shared: &Shared, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
-    let (head, incoming) = request.into_parts();
+    let (mut head, incoming) = request.into_parts();
     let expects_continue = head.headers.contains_key(EXPECT);
-    let (mut response, mut body) = answer(shared, peer, &head, incoming).await;
+    let has_host = head.headers.contains_key(HOST);
+    // Up to 1 MiB of them, times all streams of a connection, need not stay while the request waits.
+    head.headers = HeaderMap::new();
+    let (mut response, mut body) = answer(shared, peer, &head, has_host, incoming).await;
     // What the client sent and nobody read must not be taken for the next request. HTTP/2 resets the stream instead.
     // A client that waits for `100 Continue` gets its answer and not that.
     if head.version < Version::HTTP_2 && !body.is_read() {
@@ -41,10 +44,11 @@ async fn answer(
     shared: &Shared,
     peer: &Peer,
     head: &http::request::Parts,
+    has_host: bool,
     incoming: Incoming,
 ) -> (Response<Body>, RequestBody) {
     let unrouted = |response, incoming| (response, RequestBody::new(incoming, 0));
-    if head.version == Version::HTTP_11 && !head.headers.contains_key(HOST) {
+    if head.version == Version::HTTP_11 && !has_host {
         return unrouted(reply::bad_request(), incoming);
     }
     if head.method == Method::OPTIONS && head.uri.path() == "*" {
@@ -73,8 +77,6 @@ async fn answer(
     let state = shared.state.load_full();
     let outcome = if route.accepts(&head.method) {
         let work = async {
-            // A place is waited for as long as the request has time.
-            let _place = shared.requests.acquire().await;
             let context = Context { state: &state, shared, argument, is_text: path.is_text() };
             handle(context, route, index, peer, &path, &mut body).await
         };
@@ -123,6 +125,9 @@ async fn handle(
     }
     let identity = peer.identity()?;
     let caller = &admit(context.state, identity, route, path, context.argument)?;
+    // A place is waited for as long as the request has time, and only by who was let in: nobody else can fill the places,
+    // and a refusal waits for nothing.
+    let _place = context.shared.requests.acquire().await;
     match route.endpoint {
         Endpoint::KeyCreate => key::create(context, caller).await,
         Endpoint::KeyImport => key::import(context, caller, body).await,

@@ -126,3 +126,24 @@ async fn a_client_that_leaves_takes_no_place_with_it() {
     leaving.abort();
     assert_eq!(admin.get("/v1/ready").await.line(), "200", "HTTP/2 ended with the stream");
 }
+
+/// Nobody else can fill the places, and a client that is refused all day costs nothing.
+#[tokio::test]
+async fn only_who_was_let_in_waits_for_a_place() {
+    let store = FaultyStore::healthy();
+    store.always(Operation::Get, Fault::Hang);
+    let build = Build { requests: 1, skip_auth: vec!["/v1/ready"], ..Build::default() };
+    let server = TestServer::with(build.store(store.clone())).await;
+    let admin = server.admin();
+    let first = beside({
+        let admin = admin.clone();
+        async move { admin.get("/v1/key/describe/x").await.line() }
+    });
+    store.until_called(Operation::Get, 1).await;
+    let user = server.user();
+    assert_eq!(user.get("/v1/key/describe/x").await.line(), error(403, "not authorized: insufficient permissions"));
+    assert_eq!(user.get("/version").await.status, 200);
+    assert_eq!(user.get("/v1/ready").await.line(), "200");
+    store.release();
+    assert_eq!(first.await.expect("it ends"), error(404, "key does not exist"));
+}
