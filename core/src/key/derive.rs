@@ -40,14 +40,19 @@ pub(super) fn message_aead(
     wiped_after(|| {
         let mut message_key = [0; KEY_BYTES];
         let derived = derive(scheme, secret_key, iv, &mut message_key);
-        let aead = match scheme {
-            Scheme::Current(Algorithm::Aes256) | Scheme::AesBefore2020 => &AES_256_GCM,
-            Scheme::Current(Algorithm::ChaCha20) => &CHACHA20_POLY1305,
-        };
-        let key = derived.and_then(|()| UnboundKey::new(aead, &message_key));
+        let aead = derived.and_then(|()| aead_under(scheme, &message_key));
         message_key.zeroize();
-        key.map(LessSafeKey::new)
+        aead
     })
+}
+
+/// The AEAD of a scheme under a message key.
+pub(super) fn aead_under(scheme: Scheme, message_key: &[u8; KEY_BYTES]) -> Result<LessSafeKey, Unspecified> {
+    let aead = match scheme {
+        Scheme::Current(Algorithm::Aes256) | Scheme::AesBefore2020 => &AES_256_GCM,
+        Scheme::Current(Algorithm::ChaCha20) => &CHACHA20_POLY1305,
+    };
+    UnboundKey::new(aead, message_key).map(LessSafeKey::new)
 }
 
 fn derive(

@@ -14,7 +14,7 @@ pub mod stored;
 #[cfg(test)]
 mod tests;
 
-use aws_lc_rs::aead::{Aad, Nonce};
+use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
 use aws_lc_rs::rand;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
@@ -190,14 +190,7 @@ impl Key {
         let nonce = Nonce::try_assume_unique_for_key(nonce).expect("28 less 16 is 12");
         let aead =
             message_aead(Scheme::Current(self.algorithm), self.secret_key(), iv).map_err(|_| SealError::Cipher)?;
-        let start = out.len();
-        out.reserve_exact(plaintext.len() + OVERHEAD_BYTES);
-        out.resize(start + plaintext.len() + TAG_BYTES, 0);
-        let (encrypted, tag) = out[start..].split_at_mut(plaintext.len());
-        if aead.seal_out_of_place_scatter(nonce, Aad::from(context), plaintext, encrypted, &[], tag).is_err() {
-            out.truncate(start);
-            return Err(SealError::Cipher);
-        }
+        seal_message(&aead, nonce, plaintext, context, out)?;
         out.extend_from_slice(random);
         Ok(())
     }
@@ -208,15 +201,11 @@ impl Key {
     /// # Errors
     /// One error for everything: another key, another context, changed, or no ciphertext at all.
     pub fn open(&self, ciphertext: impl Into<SecretBytes>, context: &[u8]) -> Result<SecretBytes, NotAuthentic> {
-        let Ciphertext { scheme, iv, nonce, mut bytes, sealed_at } =
+        let Ciphertext { scheme, iv, nonce, bytes, sealed_at } =
             Ciphertext::parse(ciphertext.into()).ok_or(NotAuthentic)?;
         let scheme = scheme.unwrap_or(Scheme::Current(self.algorithm));
         let aead = message_aead(scheme, self.secret_key(), &iv).map_err(|_| NotAuthentic)?;
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let plaintext = aead.open_within(nonce, Aad::from(context), bytes.expose_mut(), sealed_at..);
-        let length = plaintext.map_err(|_| NotAuthentic)?.len();
-        bytes.resize(length);
-        Ok(bytes)
+        open_message(&aead, Nonce::assume_unique_for_key(nonce), context, bytes, sealed_at)
     }
 
     /// HMAC-SHA-256 of `message` under the HMAC key; `None` if the key has none.
@@ -232,6 +221,38 @@ impl Key {
     fn hmac_key(&self) -> Option<&[u8; KEY_BYTES]> {
         self.has_hmac.then(|| halves(self.material.expose()).1)
     }
+}
+
+/// Appends the encrypted plaintext and its tag to `out`, and makes room for IV and nonce.
+fn seal_message(
+    aead: &LessSafeKey,
+    nonce: Nonce,
+    plaintext: &[u8],
+    context: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), SealError> {
+    let start = out.len();
+    out.reserve_exact(plaintext.len() + OVERHEAD_BYTES);
+    out.resize(start + plaintext.len() + TAG_BYTES, 0);
+    let (encrypted, tag) = out[start..].split_at_mut(plaintext.len());
+    aead.seal_out_of_place_scatter(nonce, Aad::from(context), plaintext, encrypted, &[], tag).map_err(|_| {
+        out.truncate(start);
+        SealError::Cipher
+    })
+}
+
+/// Opens what stands in `bytes` from `sealed_at` on: encrypted plaintext and tag. The plaintext takes the place of all.
+fn open_message(
+    aead: &LessSafeKey,
+    nonce: Nonce,
+    context: &[u8],
+    mut bytes: SecretBytes,
+    sealed_at: usize,
+) -> Result<SecretBytes, NotAuthentic> {
+    let plaintext = aead.open_within(nonce, Aad::from(context), bytes.expose_mut(), sealed_at..);
+    let length = plaintext.map_err(|_| NotAuthentic)?.len();
+    bytes.resize(length);
+    Ok(bytes)
 }
 
 fn halves(slot: &[u8; LOCKED_BYTES]) -> (&[u8; KEY_BYTES], &[u8; KEY_BYTES]) {

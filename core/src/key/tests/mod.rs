@@ -1,9 +1,11 @@
-//! Vectors of the specification (`formats.md` §2 to §4), properties of keys, and what real releases wrote.
+//! Vectors of the specification (`formats.md` §2 to §4) and of Wycheproof, properties of keys, and what real releases
+//! wrote.
 
 mod ciphertexts;
 mod properties;
 mod releases;
 mod stored_keys;
+mod wycheproof;
 
 use super::*;
 use crate::key::encoding::decode_base64;
