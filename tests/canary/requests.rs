@@ -200,3 +200,19 @@ async fn queries_and_headers_are_not_logged() {
     server.stopped().await;
     log::assert_holds_none_of(&secrets, &["access denied: identity not found", "rejected by policy 'my-app'"]);
 }
+
+#[tokio::test]
+async fn an_unknown_algorithm_is_told_to_who_sent_it_and_not_to_the_log() {
+    log::keep();
+    let mut server = TestServer::start().await;
+    let mut secrets = Secrets::default();
+    // A client that puts its secret into the wrong member.
+    let canary = Canary::letters();
+    secrets.add("cipher", &canary.0);
+    let body = format!(r#"{{"key":"AAAA","cipher":"{}"}}"#, canary.text());
+    let answer = server.admin().put("/v1/key/import/mixed-up", &body).await;
+    assert_eq!(answer.line(), format!(r#"406 {{"message":"algorithm '{}' is not supported"¶}}"#, canary.text()));
+    server.begin_stop();
+    server.stopped().await;
+    log::assert_holds_none_of(&secrets, &[]);
+}

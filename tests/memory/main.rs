@@ -43,7 +43,7 @@ const PLANTED: [&str; 6] = [
 const CREATED: [&str; 3] = ["created-0", "created-1", "created-2"];
 
 /// How long a sweep, a task or a thread may take to let go of a key.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A log at its most verbose that goes nowhere: making the lines is what could leave something.
 struct Nowhere;
