@@ -36,6 +36,10 @@ const MAX_HEADER_BYTES: usize = (1 << 20) + 4096;
 const MAX_HEADER_LIST_BYTES: u32 = (1 << 20) + 320;
 const WINDOW_BYTES: u32 = 1 << 20;
 
+/// Most bytes of an HTTP/2 frame: the least that a server has to take, RFC 9113 §4.2. The HTTP library holds a frame until
+/// its end has come, outside of every window, so that a client which does not finish occupies as much until it is idle.
+const MAX_FRAME_BYTES: u32 = 16_384;
+
 /// How long the loop rests after the system could not give it a connection, usually for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -192,7 +196,7 @@ async fn http(
             .max_concurrent_streams(limits.streams)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
-            .max_frame_size(WINDOW_BYTES)
+            .max_frame_size(MAX_FRAME_BYTES)
             .max_header_list_size(MAX_HEADER_LIST_BYTES)
             .serve_connection(socket, service);
         drive(connection, |connection| connection.graceful_shutdown(), &activity, phase).await;

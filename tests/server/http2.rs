@@ -9,6 +9,7 @@ use kes_keystores::fault::{Fault, FaultyStore, Operation};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::support::frames::Frames;
 use crate::support::{Build, Client, TestServer};
 
 /// How long a wait may take before a test fails. Nothing waits for it to pass.
@@ -100,4 +101,16 @@ async fn streams_that_are_reset_at_once_cost_their_client_the_connection_at_most
         tokio::task::yield_now().await;
     }
     assert_eq!(server.admin().http2().get("/version").await.status, 200);
+}
+
+/// A frame is held until its end has come, so a large one that never ends would occupy as much for as long as a
+/// connection may be idle.
+#[tokio::test]
+async fn a_frame_larger_than_any_client_needs_is_refused_with_its_head() {
+    const FRAME_SIZE_ERROR: u32 = 6;
+    let server = TestServer::start().await;
+    let mut frames = Frames::open(&server.admin()).await;
+    // The head of a frame with 16,385 bytes, of a kind that has to be ignored.
+    frames.send([0, 0x40, 1, 0x77, 0, 0, 0, 0, 0]).await;
+    assert_eq!(frames.goaway_code().await, FRAME_SIZE_ERROR);
 }

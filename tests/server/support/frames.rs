@@ -19,6 +19,7 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
 
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
@@ -81,6 +82,16 @@ impl Frames {
             let (kind, _, of, payload) = self.next().await;
             if kind == RST_STREAM && of == id {
                 return u32::from_be_bytes(payload.try_into().expect("a code"));
+            }
+        }
+    }
+
+    /// The code that the server ends the connection with.
+    pub async fn goaway_code(&mut self) -> u32 {
+        loop {
+            if let (GOAWAY, _, _, payload) = self.next().await {
+                // Behind the last stream that was served.
+                return u32::from_be_bytes(*payload[4..].first_chunk().expect("a code"));
             }
         }
     }
