@@ -5,6 +5,7 @@ mod files;
 mod modes;
 mod pki;
 mod protocol;
+mod quiet;
 mod resumption;
 
 use std::error::Error;

@@ -123,8 +123,10 @@ impl Credentials {
 impl Authority {
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
-        let certificate = ca().self_signed(&key).expect("a certificate").der().clone();
-        Self { certificate, issuer: Issuer::new(ca(), key) }
+        let mut params = ca();
+        params.distinguished_name.push(DnType::CommonName, "authority");
+        let certificate = params.self_signed(&key).expect("a certificate").der().clone();
+        Self { certificate, issuer: Issuer::new(params, key) }
     }
 
     pub fn issue(&self, params: CertificateParams) -> Credentials {
