@@ -8,8 +8,10 @@
 //! | idle, or the answer is on its way | idle timeout | the next request |
 //!
 //! Over HTTP/2 the head that is expected at first is the connection preface. From then on a connection without an open
-//! stream is idle whatever it sends (specification: `server-api.md` §1.4). A write that cannot proceed has the idle
-//! timeout too, in every state.
+//! stream is idle whatever it sends (specification: `server-api.md` §1.4); but a head that it has begun has its time, as
+//! over HTTP/1.1, whatever else is in flight. A write that cannot proceed has the idle timeout too, in every state.
+
+mod frames;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -22,6 +24,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
+
+use frames::Frames;
 
 /// Bytes of the HTTP/2 connection preface, RFC 9113 §3.4.
 const HTTP2_PREFACE_BYTES: usize = 24;
@@ -55,6 +59,8 @@ struct Progress {
     deadline: Instant,
     /// When the write that cannot proceed has had its time.
     write_deadline: Option<Instant>,
+    /// When the head that was begun over HTTP/2 has had its time.
+    head_deadline: Option<Instant>,
 }
 
 /// What the client does next, once no request is in flight.
@@ -75,6 +81,7 @@ impl Activity {
             expected: Expected::Head(HTTP2_PREFACE_BYTES),
             deadline: Instant::now() + limits.header,
             write_deadline: None,
+            head_deadline: None,
         };
         Arc::new(Self { limits, multiplexed, progress: Mutex::new(progress) })
     }
@@ -141,6 +148,16 @@ impl Activity {
         }
     }
 
+    /// Over HTTP/2: whether a head has begun and is not complete.
+    fn head_is_open(&self, open: bool) {
+        let mut progress = self.progress();
+        if !open {
+            progress.head_deadline = None;
+        } else if progress.head_deadline.is_none() {
+            progress.head_deadline = Some(Instant::now() + self.limits.header);
+        }
+    }
+
     fn write_waits(&self, waits: bool) {
         let mut progress = self.progress();
         if !waits {
@@ -163,7 +180,7 @@ impl Progress {
 
     fn deadline(&self) -> Option<Instant> {
         let next = (self.requests == 0).then_some(self.deadline);
-        next.into_iter().chain(self.write_deadline).min()
+        next.into_iter().chain(self.write_deadline).chain(self.head_deadline).min()
     }
 }
 
@@ -184,12 +201,15 @@ impl Drop for InFlight {
 pub struct Watched<S> {
     socket: S,
     activity: Arc<Activity>,
+    /// Only of HTTP/2.
+    frames: Option<Frames>,
 }
 
 impl<S> Watched<S> {
     /// Tells `activity` of `socket`.
     pub fn new(socket: S, activity: Arc<Activity>) -> Self {
-        Self { socket, activity }
+        let frames = activity.multiplexed.then(Frames::new);
+        Self { socket, activity, frames }
     }
 
     fn wrote<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -209,6 +229,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let count = buffer.filled().len() - before;
         if count > 0 {
             self.activity.bytes_came(count);
+            let Self { activity, frames, .. } = &mut *self;
+            if let Some(frames) = frames {
+                activity.head_is_open(frames.take(&buffer.filled()[before..]));
+            }
         }
         result
     }

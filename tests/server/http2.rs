@@ -9,7 +9,7 @@ use kes_keystores::fault::{Fault, FaultyStore, Operation};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::support::frames::Frames;
+use crate::support::frames::{self, Frames};
 use crate::support::{Build, Client, TestServer};
 
 /// How long a wait may take before a test fails. Nothing waits for it to pass.
@@ -113,4 +113,18 @@ async fn a_frame_larger_than_any_client_needs_is_refused_with_its_head() {
     // The head of a frame with 16,385 bytes, of a kind that has to be ignored.
     frames.send([0, 0x40, 1, 0x77, 0, 0, 0, 0, 0]).await;
     assert_eq!(frames.goaway_code().await, FRAME_SIZE_ERROR);
+}
+
+/// A head can grow to 1 MiB before anybody is asked who it is from, so that it has its time over HTTP/2 as well; and a
+/// request in flight, which has a time of its own, does not prolong it.
+#[tokio::test]
+async fn a_head_that_is_begun_has_to_end_in_time() {
+    let store = FaultyStore::healthy();
+    store.always(Operation::Create, Fault::Hang);
+    let build = Build::default().store(store.clone()).connection(|limits| limits.header = Duration::from_millis(100));
+    let server = TestServer::with(build).await;
+    let mut frames = Frames::open(&server.admin()).await;
+    frames.send(frames::put(1, "/v1/key/create/my-key", &[], true)).await;
+    store.until_called(Operation::Create, 1).await;
+    frames.hang_up_after_half_a_head(3).await;
 }

@@ -96,6 +96,15 @@ impl Frames {
         }
     }
 
+    /// Sends the beginning of a head that is to be continued, and waits until the server hangs up.
+    pub async fn hang_up_after_half_a_head(&mut self, id: u32) {
+        self.send(frame(HEADERS, 0, id, &[0x82, 0x87, 0x84])).await;
+        let mut rest = Vec::new();
+        let read = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
+        // Without a farewell of TLS it is an error, which is an end too.
+        let _ = read.expect("the server hangs up");
+    }
+
     async fn next(&mut self) -> (u8, u8, u32, Vec<u8>) {
         loop {
             if let Some(&[a, b, c, kind, flags, i, j, k, l]) = self.received.first_chunk::<9>() {
