@@ -6,6 +6,7 @@ mod cache;
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::sync::Arc;
 
 use kes_core::clock::Clock;
@@ -129,27 +130,49 @@ impl Keys {
             return Err(KeyError::Unaddressable);
         }
         let value = stored::encode(key).expect("keys that are made here have an HMAC key");
-        let created = self.store.create(name, &value).await?;
-        // Whoever asks from now on must not be answered by a fetch that found nothing before.
-        self.cache.detach_flight(name);
+        let created = self
+            .to_its_end(name, |store, cache, name| async move {
+                let created = store.create(&name, &value).await;
+                match created {
+                    // A cached key of this name was deleted by somebody else since, and would seal what nobody can open.
+                    Ok(Created::New) => cache.evict(&name),
+                    // Whoever asks from now on must not be answered by a fetch that found nothing before.
+                    Ok(Created::NameTaken) | Err(_) => cache.detach_flight(&name),
+                }
+                created
+            })
+            .await?;
         match created {
             Created::New => Ok(()),
             Created::NameTaken => Err(KeyError::NameTaken),
         }
     }
 
-    /// Makes sure that a key of this name exists. Says whether it was made.
+    /// Makes a change in a task of its own: the store ends what it began, and when the caller has gone by then, the
+    /// cache must hear of it all the same.
+    async fn to_its_end<T: Send + 'static, F: Future<Output = Result<T, StoreError>> + Send + 'static>(
+        &self,
+        name: &KeyName,
+        change: impl FnOnce(Arc<dyn KeyStore>, Cache, KeyName) -> F,
+    ) -> Result<T, KeyError> {
+        let changing = tokio::spawn(change(Arc::clone(&self.store), self.cache.clone(), name.clone()));
+        let ended = changing.await.map_err(|_| StoreError::Unavailable("a change ended without an answer".to_owned()));
+        Ok(ended??)
+    }
+
+    /// Makes sure that a key of this name exists and can be used.
     ///
     /// # Errors
-    /// Store and random failures.
-    pub async fn ensure(&self, caller: &Caller, name: &KeyName) -> Result<bool, KeyError> {
-        if self.store.get(name).await?.is_some() {
-            return Ok(false);
+    /// Store and random failures, an entry that is no key included.
+    pub async fn ensure(&self, caller: &Caller, name: &KeyName) -> Result<(), KeyError> {
+        match self.get(caller, name).await {
+            Err(KeyError::Absent) => {}
+            found => return found.map(drop),
         }
         match self.create(caller, name).await {
-            Ok(()) => Ok(true),
-            Err(KeyError::NameTaken) => Ok(false),
-            Err(error) => Err(error),
+            // Another server was faster.
+            Err(KeyError::NameTaken) => self.get(caller, name).await.map(drop),
+            made => made,
         }
     }
 
@@ -175,18 +198,16 @@ impl Keys {
         if !self.store.can_address(name) {
             return Err(KeyError::Unaddressable);
         }
-        // In a task of its own: the store ends what it began, and when the caller has gone by then, the key must leave the
-        // cache all the same.
-        let (store, cache, name) = (Arc::clone(&self.store), self.cache.clone(), name.clone());
-        let deleting = tokio::spawn(async move {
-            let deleted = store.delete(&name).await;
-            if deleted.is_ok() {
-                cache.evict(&name);
-            }
-            deleted
-        });
-        let ended = deleting.await;
-        match ended.map_err(|_| StoreError::Unavailable("a delete ended without an answer".to_owned()))?? {
+        let deleted = self
+            .to_its_end(name, |store, cache, name| async move {
+                let deleted = store.delete(&name).await;
+                if deleted.is_ok() {
+                    cache.evict(&name);
+                }
+                deleted
+            })
+            .await?;
+        match deleted {
             Deleted::Gone => Ok(()),
             Deleted::Absent => Err(KeyError::Absent),
         }

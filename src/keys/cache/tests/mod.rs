@@ -137,6 +137,19 @@ async fn a_delete_takes_the_key_out_of_the_cache() {
     assert_eq!(fixture.get("a").await, Got::Absent);
 }
 
+/// Otherwise data would be sealed under a key that is stored nowhere any more.
+#[tokio::test(start_paused = true)]
+async fn a_create_takes_a_key_that_another_server_deleted_out_of_the_cache() {
+    let fixture = Fixture::with_keys(SETTINGS, &["a"]).await;
+    let nothing = SecretBytes::default();
+    fixture.get("a").await;
+    fixture.delete_elsewhere("a").await;
+    fixture.create("a").await;
+    let sealed = fixture.keys.seal(&fixture.caller, &name("a"), &nothing, &nothing).await.expect("sealed");
+    fixture.keys.cache().evict(&name("a"));
+    fixture.keys.open(&fixture.caller, &name("a"), sealed.into(), &nothing).await.expect("opens with what is stored");
+}
+
 /// The archived server went on with a key that another one had deleted (D-22).
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_finds_nothing_takes_the_key_out_of_the_cache_too() {
