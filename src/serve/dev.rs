@@ -30,6 +30,7 @@ pub(super) fn plan(address: Option<&str>) -> Result<Plan, Failure> {
     let access = Access::new(Admin::new(api_key.identity().as_str()), Vec::new()).map_err(Failure::other)?;
     Ok(Plan {
         address,
+        health: None,
         settings: Settings {
             access,
             tls: TlsState::self_signed(vec![chain], key).map_err(Failure::other)?,

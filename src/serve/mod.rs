@@ -3,14 +3,16 @@
 //! The whole configuration is checked before anything is connected or bound, and the banner says that the server runs
 //! when it does.
 
+mod activation;
 mod banner;
 mod dev;
 mod harden;
 mod interfaces;
+mod notify;
 mod settings;
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,14 +26,18 @@ use tokio::time::Instant;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::server::log::{ErrorLog, Level, Stderr};
-use crate::server::{Server, Settings};
+use crate::server::{ConnectionLimits, Health, Listen, Server, Settings};
 use banner::Banner;
+use notify::Notifier;
 
 /// What the configuration was refused with, so that a supervisor knows that starting again is no use (decision 39).
 const EXIT_CONFIGURATION: u8 = 78;
 
 /// How long to wait before a store that cannot be reached is tried again at start.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a start may take beside waiting for the store, as the service manager is told: predefined keys, one call each.
+const START_TIME: Duration = Duration::from_secs(60);
 
 /// The options of `kes server`.
 #[derive(Debug, Default)]
@@ -75,6 +81,8 @@ impl Failure {
 /// Everything that a server needs, checked.
 struct Plan {
     address: SocketAddr,
+    /// Where probes are answered without TLS.
+    health: Option<SocketAddr>,
     settings: Settings,
     store: StorePlan,
     banner: Banner,
@@ -173,19 +181,20 @@ fn start(mut plan: Plan, dev: bool) -> Result<(), Failure> {
     let log = tracing_subscriber::registry().with(ErrorLog::new(plan.log, Stderr));
     // Fails only if there is a log already, and that one will do.
     let _ = tracing::subscriber::set_global_default(log);
+    let socket = activation::socket().map_err(Failure::other)?;
     plan.banner.memory_lock = harden::process(!dev);
     plan.settings.listener.connections = plan.settings.listener.connections.min(harden::most_connections());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("cannot start: {error}")))?;
-    let outcome = runtime.block_on(serve(plan));
+    let outcome = runtime.block_on(serve(plan, socket, dev));
     // Calls to the store that never end must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(500));
     outcome
 }
 
-async fn serve(plan: Plan) -> Result<(), Failure> {
+async fn serve(plan: Plan, socket: Option<TcpListener>, dev: bool) -> Result<(), Failure> {
     let signal_error = |error| Failure::other(format!("cannot listen to signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signal_error)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(signal_error)?;
@@ -197,10 +206,19 @@ async fn serve(plan: Plan) -> Result<(), Failure> {
         }
     };
 
+    let notifier = Notifier::from_environment();
+    let health = health(plan.health, plan.settings.listener.connection).await?;
+    let listen = match socket {
+        Some(socket) => {
+            activation::inform(&socket, plan.address);
+            Listen::Socket(socket)
+        }
+        None => plan.address.into(),
+    };
     let started = async {
-        let store = connected(plan.store).await?;
+        let store = connected(plan.store, &notifier).await?;
         let label = store.label();
-        let started = Server::start(plan.address, plan.settings, Arc::clone(&store)).await;
+        let started = Server::start(listen, plan.settings, Arc::clone(&store)).await;
         if started.is_err() {
             store.close().await;
         }
@@ -211,18 +229,34 @@ async fn serve(plan: Plan) -> Result<(), Failure> {
         () = stop_signal() => return Ok(()),
     };
     print(&plan.banner.text(server.address(), &label));
+    let serving = format!("serving on {}", server.address());
+    let watchdog = tokio::spawn(notifier.clone().feed_watchdog(server.pulse()));
+    if let Some(health) = &health {
+        health.follow(&server);
+    }
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let (cut, was_cut) = tokio::sync::oneshot::channel();
     let ended = |receiver: tokio::sync::oneshot::Receiver<()>| async { drop(receiver.await) };
     let mut running = tokio::spawn(server.run(ended(stopped), ended(was_cut)));
+    notifier.ready(&serving).await;
+    let reloads = notifier.clone();
     let hangups = tokio::spawn(async move {
         while hangup.recv().await.is_some() {
+            if dev {
+                continue; // There is no configuration to read again, and a closed terminal is no reason to stop.
+            }
+            reloads.reloading().await;
             tracing::warn!("SIGHUP signal received: the configuration is read at start only; restart to apply changes");
+            reloads.ready(&serving).await;
         }
     });
     stop_signal().await;
+    if let Some(health) = &health {
+        health.stopping();
+    }
     drop(stop);
+    notifier.stopping().await;
     tokio::select! {
         _ = &mut running => {}
         () = stop_signal() => {
@@ -231,17 +265,32 @@ async fn serve(plan: Plan) -> Result<(), Failure> {
         }
     }
     hangups.abort();
+    watchdog.abort();
+    if let Some(health) = health {
+        health.stop().await;
+    }
     print("\n=> Stopping server... Goodbye.\n");
     Ok(())
 }
 
+/// The listener for probes, if the configuration wants one.
+async fn health(address: Option<SocketAddr>, limits: ConnectionLimits) -> Result<Option<Health>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    let health = Health::start(address, limits).await.map_err(|error| {
+        Failure::other(format!("cannot listen on `health.address` {address}: {error}; hint: choose another port"))
+    })?;
+    tracing::info!("probes are answered on http://{}", health.address());
+    Ok(Some(health))
+}
+
 /// The key store behind its guard. Waits for one that cannot be reached as long as the configuration says.
-async fn connected(plan: StorePlan) -> Result<Arc<dyn KeyStore>, Failure> {
+async fn connected(plan: StorePlan, notifier: &Notifier) -> Result<Arc<dyn KeyStore>, Failure> {
     let (settings, calls) = match plan {
         StorePlan::Memory => return Ok(Arc::new(kes_keystores::MemoryStore::new())),
         StorePlan::Connect(settings, calls) => (settings, calls),
     };
     let deadline = Instant::now() + calls.startup_grace;
+    notifier.starting("connecting to the key store", calls.startup_grace.saturating_add(START_TIME)).await;
     loop {
         match connect(&settings, Start::Process).await {
             Ok(store) => return Ok(Arc::new(Guard::new(store, calls))),

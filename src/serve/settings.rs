@@ -27,6 +27,7 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
     };
     Ok(Plan {
         address: config.address,
+        health: config.health,
         settings: Settings {
             routes: RouteSettings::new(routes),
             access: config.access,
@@ -58,7 +59,6 @@ fn refuse_what_is_missing(config: &Config) -> Result<(), Failure> {
         ("log.audit", config.log.audit <= Level::INFO),
         ("log.file.audit", config.log.audit_file.is_some()),
         ("log.format: json", config.log.format != LogFormat::Text),
-        ("health.address", config.health.is_some()),
     ] {
         if is_set {
             eprintln!("WARNING: `{setting}` {missing}");

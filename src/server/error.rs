@@ -4,6 +4,7 @@
 //! beside the answer, into the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use kes_core::caller::Refused;
@@ -167,6 +168,16 @@ impl ApiError {
             _ => (StatusCode::BAD_GATEWAY, "key store is unavailable"),
         };
         Self::new(status, message).logged(Level::WARN, error.to_string())
+    }
+
+    /// 504 of a readiness check that could not wait for the key store.
+    pub fn not_ready_in_time(limit: Duration) -> Self {
+        Self::not_ready(&StoreError::Unavailable(format!("no status within {} ms", limit.as_millis())))
+    }
+
+    /// 503 of a readiness check while there is no server to be ready.
+    pub fn not_serving(message: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
     /// The status.

@@ -41,7 +41,7 @@ const WINDOW_BYTES: u32 = 1 << 20;
 const MAX_FRAME_BYTES: u32 = 16_384;
 
 /// How long the loop rests after the system could not give it a connection, usually for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// After this long without a byte the system asks whether the other end still lives.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
@@ -81,6 +81,10 @@ pub async fn serve(
             // Waiting for a place before accepting leaves clients in the system's queue instead of refusing them.
             accepted = accept(&listener, &places) => accepted,
             Some(_) = connections.join_next() => continue,
+            () = shared.pulse.asked() => {
+                shared.pulse.answer();
+                continue;
+            }
             _ = draining.wait_for(|phase| *phase == Phase::Draining) => return connections,
         };
         match accepted {
@@ -103,7 +107,8 @@ pub async fn serve(
     }
 }
 
-async fn accept(
+/// Waits for a place, and then for a connection to take it.
+pub async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
@@ -213,7 +218,7 @@ async fn http(
 /// Lets a connection go on until the client ends it, it has had its time, or the server drains. In the last two cases
 /// `say_goodbye` tells the client, and what is in flight may end. How a connection ends is the client's business, or was
 /// answered already.
-async fn drive<C: Future>(
+pub async fn drive<C: Future>(
     connection: C,
     say_goodbye: impl FnOnce(Pin<&mut C>),
     activity: &Activity,

@@ -10,11 +10,14 @@ mod body;
 mod connection;
 mod error;
 mod handlers;
-mod json;
+mod health;
+pub mod json;
+mod listen;
 mod listener;
 pub mod log;
-mod path;
+pub mod path;
 mod peer;
+mod pulse;
 mod reply;
 mod routes;
 mod service;
@@ -23,7 +26,7 @@ mod tls;
 
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +39,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use connection::ConnectionLimits;
+pub use health::Health;
+pub use listen::Listen;
 pub use listener::ListenerLimits;
-pub use routes::{ROUTES, RouteSettings};
+pub use pulse::Pulse;
+pub use routes::{Found, ROUTES, RouteSettings, find};
 pub use tls::{ClientMode, TlsFileError, TlsFiles, TlsState, provider};
 
 use crate::keys::{CacheSettings, KeyError, Keys};
@@ -83,6 +89,9 @@ pub enum StartError {
         /// The system's answer.
         error: io::Error,
     },
+    /// The socket that was handed over cannot be listened on.
+    #[error("cannot listen on the socket that was handed over: {0}")]
+    Socket(io::Error),
     /// A predefined key is not there and cannot be made.
     #[error("cannot create the predefined key `{name}`: {error}")]
     PredefinedKey {
@@ -105,14 +114,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds `address` and makes the predefined keys.
+    /// Listens, and makes the predefined keys.
     ///
     /// # Errors
     /// See [`StartError`]. The store is not closed then.
-    pub async fn start(address: SocketAddr, settings: Settings, store: Arc<dyn KeyStore>) -> Result<Self, StartError> {
-        let bind_error = |error| StartError::Bind { address, error };
-        let listener = bind(address).await.map_err(bind_error)?;
-        let local = listener.local_addr().map_err(bind_error)?;
+    pub async fn start(
+        listen: impl Into<Listen>,
+        settings: Settings,
+        store: Arc<dyn KeyStore>,
+    ) -> Result<Self, StartError> {
+        let (listener, local) = listen.into().open().await?;
         let keys = Arc::new(Keys::new(store, settings.cache, Arc::new(SystemClock)));
         for name in &settings.keys {
             let made = keys.ensure(&settings.access.server(), name).await;
@@ -130,6 +141,7 @@ impl Server {
             started: SystemClock.now(),
             started_at: Instant::now(),
             requests: Semaphore::new(settings.requests),
+            pulse: Pulse::default(),
         };
         Ok(Self {
             listener,
@@ -147,6 +159,12 @@ impl Server {
         self.address
     }
 
+    /// Whether the loop that accepts connections is alive, once the server [runs](Self::run).
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.shared.pulse.clone()
+    }
+
     /// Serves until `stop` is ready, lets requests in flight end, and closes the store. `cut` ends the waiting.
     pub async fn run(self, stop: impl Future<Output = ()>, cut: impl Future<Output = ()>) {
         let (phase, receiver) = watch::channel(Phase::Serving);
@@ -162,6 +180,7 @@ impl Server {
                 () = drained => {}
                 () = tokio::time::sleep(self.grace) => {}
                 () = cut => {}
+                never = self.shared.pulse.stand_in() => match never {},
             }
             connections.abort_all();
             let _ = tokio::time::timeout(CUT_TIME, async { while connections.join_next().await.is_some() {} }).await;
@@ -169,17 +188,6 @@ impl Server {
         background.shutdown().await;
         let store = Arc::clone(self.shared.state.load().keys.store());
         let _ = tokio::time::timeout(self.grace, store.close()).await;
-    }
-}
-
-/// Listens on `address`. All addresses of IPv6 include those of IPv4; where the system has no IPv6, these remain.
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
-    match TcpListener::bind(address).await {
-        Err(error) if address == any && rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::AFNOSUPPORT) => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
-        }
-        bound => bound,
     }
 }
 

@@ -7,6 +7,7 @@ use kes_core::{Access, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::pulse::Pulse;
 use super::routes::RouteSettings;
 use super::tls::TlsState;
 use crate::keys::Keys;
@@ -37,4 +38,6 @@ pub struct Shared {
     pub started_at: Instant,
     /// A place for each request in flight; others wait.
     pub requests: Semaphore,
+    /// Whether the loop that accepts connections is alive.
+    pub pulse: Pulse,
 }

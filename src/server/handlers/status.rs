@@ -7,6 +7,7 @@ use kes_client::wire::{Status, Version};
 
 use super::super::error::ApiError;
 use super::super::reply::{self, Body};
+use super::super::state::State;
 use super::Context;
 use crate::build;
 
@@ -17,10 +18,12 @@ pub fn version() -> Response<Body> {
 
 /// `GET /v1/ready`
 pub async fn ready(context: Context<'_>) -> Result<Response<Body>, ApiError> {
-    match context.state.keys.store().status().await {
-        Ok(_) => Ok(reply::empty()),
-        Err(error) => Err(ApiError::not_ready(&error)),
-    }
+    readiness(context.state).await.map(|()| reply::empty())
+}
+
+/// Whether the key store works, and what a client is told if it does not.
+pub async fn readiness(state: &State) -> Result<(), ApiError> {
+    state.keys.store().status().await.map(drop).map_err(|error| ApiError::not_ready(&error))
 }
 
 /// `GET /v1/status`: 200 also when the store is down, which it then says (decision 8).
