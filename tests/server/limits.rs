@@ -259,11 +259,11 @@ async fn a_connection_too_many_waits_for_its_turn() {
 #[tokio::test]
 async fn a_request_ends_at_the_deadline_of_its_route() {
     let store = FaultyStore::healthy();
-    store.always(Operation::Create, Fault::Hang);
-    let server = TestServer::with(patient().store(store.clone()).timeout("/v1/key/create/", SHORT)).await;
+    store.always(Operation::List, Fault::Hang);
+    let server = TestServer::with(patient().store(store.clone()).timeout("/v1/key/list/", SHORT)).await;
     for client in server.admin().over_both() {
         let mut connection = client.connect().await.expect("a connection");
-        let answer = connection.send(Method::PUT, "/v1/key/create/my-key", "").await.expect("an answer");
+        let answer = connection.send(Method::GET, "/v1/key/list", "").await.expect("an answer");
         assert_eq!(answer.line(), error(504, "request timed out"));
         timeout(PATIENCE, store.until_idle()).await.expect("the work has ended too");
         let next = connection.send(Method::GET, "/version", "").await.expect("the connection lives");
