@@ -22,7 +22,7 @@ const API_KEY: &[&str] = &["MINIO_KES_API_KEY", "KES_API_KEY", "MINIO_KMS_KES_AP
 const KEY_FILE: &[&str] = &["MINIO_KES_KEY_FILE", "KES_CLIENT_KEY", "MINIO_KES_CLIENT_KEY", "MINIO_KMS_KES_KEY_FILE"];
 const CERT_FILE: &[&str] =
     &["MINIO_KES_CERT_FILE", "KES_CLIENT_CERT", "MINIO_KES_CLIENT_CERT", "MINIO_KMS_KES_CERT_FILE"];
-const CA: &[&str] = &["MINIO_KMS_KES_CAPATH"];
+pub(crate) const CA: &[&str] = &["MINIO_KMS_KES_CAPATH"];
 
 /// The flags of every client command.
 #[derive(Args, Debug)]
@@ -98,8 +98,6 @@ impl Connection {
     }
 
     fn client(&self) -> Result<Client, Failure> {
-        let environment =
-            |names: &[&str]| names.iter().filter_map(|name| std::env::var(name).ok()).find(|v| !v.is_empty());
         let list = self.server.clone().or_else(|| environment(SERVER)).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
         let servers = Endpoint::list(&list).map_err(|error| Failure::error(error.to_string()))?;
         let credentials = self.credentials.choose(environment)?;
@@ -112,6 +110,19 @@ impl Connection {
         }
         builder.build().map_err(|error| Failure::error(error.to_string()))
     }
+}
+
+/// Who the client is, if the environment says it.
+pub(crate) fn identity_of_environment() -> Result<Option<ClientIdentity>, Failure> {
+    if [API_KEY, KEY_FILE, CERT_FILE].iter().all(|names| environment(names).is_none()) {
+        return Ok(None);
+    }
+    CredentialFlags::default().choose(environment).and_then(|credentials| identity(&credentials)).map(Some)
+}
+
+/// The first of these variables that has a value.
+pub(crate) fn environment(names: &[&str]) -> Option<String> {
+    names.iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty())
 }
 
 impl CredentialFlags {

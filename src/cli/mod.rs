@@ -9,6 +9,7 @@ mod duration;
 mod encoding;
 mod failure;
 mod flags;
+mod healthcheck;
 mod identity;
 mod key;
 mod output;
@@ -47,6 +48,7 @@ struct Kes {
 #[derive(Debug, Subcommand)]
 enum Command {
     Server(server::ServerArgs),
+    Healthcheck(healthcheck::Healthcheck),
     Key(key::Key),
     Identity(identity::Identity),
     #[command(hide = true)]
@@ -75,6 +77,7 @@ fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let kes = Kes::from_arg_matches(&matches).map_err(|error| flags::explain(&error, &command, &path))?;
     match kes.command {
         Some(Command::Server(args)) => return Ok(server::run(args)),
+        Some(Command::Healthcheck(args)) => args.run(),
         Some(Command::Key(args)) => key::run(args),
         Some(Command::Identity(args)) => identity::run(args),
         Some(Command::Tool(args)) => tool::run(args),

@@ -29,6 +29,7 @@ use tokio::time::timeout;
 use super::connection::{Activity, Answer, ConnectionLimits, Watched};
 use super::error::ApiError;
 use super::handlers::status;
+use super::listen;
 use super::listener::{ACCEPT_PAUSE, Phase, accept, drive};
 use super::reply::{self, Body};
 use super::state::Shared;
@@ -69,7 +70,7 @@ impl Health {
     /// # Errors
     /// The address cannot be bound.
     pub async fn start(address: SocketAddr, limits: ConnectionLimits) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let listener = listen::bind(address).await?;
         let address = listener.local_addr()?;
         let stage = watch::Sender::new(Stage::Starting);
         let phase = watch::Sender::new(Phase::Serving);

@@ -40,7 +40,8 @@ impl Listen {
     }
 }
 
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens on `address`, as [`Listen::Address`] says.
+pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
     match TcpListener::bind(address).await {
         Err(error) if address == any && Errno::from_io_error(&error) == Some(Errno::AFNOSUPPORT) => {

@@ -2,8 +2,18 @@ use crate::program::{Outcome, kes};
 
 #[test]
 fn help_that_was_asked_for_goes_to_stdout() {
-    for path in ["", "server", "key", "key create", "key import", "key dek", "identity", "identity new", "identity of"]
-    {
+    for path in [
+        "",
+        "server",
+        "healthcheck",
+        "key",
+        "key create",
+        "key import",
+        "key dek",
+        "identity",
+        "identity new",
+        "identity of",
+    ] {
         let words: Vec<&str> = path.split_whitespace().collect();
         let long = kes(words.iter().chain(&["--help"])).run().ok();
         for heading in ["\nUsage:\n    kes", "\nOptions:\n", "\n  -h, --help", "\nExamples:\n    $ kes "] {

@@ -1,6 +1,7 @@
 //! The command line, run as the program that users run.
 
 mod flags;
+mod healthcheck;
 mod help;
 mod identity;
 mod key;

@@ -3,6 +3,7 @@
 mod api;
 mod bodies;
 mod head;
+mod health;
 mod http1;
 mod http2;
 mod limits;
