@@ -91,6 +91,18 @@ async fn the_preface_of_http_2_is_bounded_like_a_head() {
     trickle(stream, b"PRI * HTTP/2.0\r\n", b"").await;
 }
 
+/// `HEADERS` of 16,000 bytes on stream 1, of which one byte comes at a time, and `CONTINUATION`s that never end it.
+#[tokio::test]
+async fn so_is_every_head_over_http_2() {
+    let server = TestServer::with(patient().connection(|limits| limits.header = SHORT)).await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let slow = [preface.as_slice(), b"\0\x3e\x80\x01\0\0\0\0\x01"].concat();
+    trickle(server.admin().http2().tls().await.expect("a connection"), &slow, b"\0").await;
+    let open = [preface.as_slice(), b"\0\0\x01\x01\0\0\0\0\x01\x82"].concat();
+    let more = b"\0\0\0\x09\0\0\0\0\x01";
+    trickle(server.admin().http2().tls().await.expect("a connection"), &open, more).await;
+}
+
 /// A ping is no request: frame of 8 bytes, type 6, no flags, stream 0.
 #[tokio::test]
 async fn an_http_2_connection_without_a_stream_is_idle_whatever_it_sends() {
