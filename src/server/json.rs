@@ -64,7 +64,7 @@ struct Members<'n, T, const N: usize> {
     values: [Option<T>; N],
 }
 
-impl<'de, T: Deserialize<'de>, const N: usize> DeserializeSeed<'de> for Members<'_, T, N> {
+impl<'de, T: Member<'de>, const N: usize> DeserializeSeed<'de> for Members<'_, T, N> {
     type Value = Self;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self, D::Error> {
@@ -72,7 +72,7 @@ impl<'de, T: Deserialize<'de>, const N: usize> DeserializeSeed<'de> for Members<
     }
 }
 
-impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for Members<'_, T, N> {
+impl<'de, T: Member<'de>, const N: usize> Visitor<'de> for Members<'_, T, N> {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,12 +86,23 @@ impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for Members<'_, T, N
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
         while let Some(Name(index)) = map.next_key_seed(NameSeed(self.names))? {
             match index {
-                Some(index) => self.values[index] = Some(map.next_value()?),
+                Some(index) => {
+                    let value: T = map.next_value()?;
+                    if value.counts() {
+                        self.values[index] = Some(value);
+                    }
+                }
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(self)
     }
+}
+
+/// The value of a member.
+trait Member<'de>: Deserialize<'de> {
+    /// Whether the value takes the place of an earlier one of the same name.
+    fn counts(&self) -> bool;
 }
 
 /// The position of a member's name among those that are wanted.
@@ -154,9 +165,23 @@ impl<'de> Deserialize<'de> for ByteString {
     }
 }
 
-/// Text, or `null` for the default.
+/// `null` is no bytes.
+impl Member<'_> for ByteString {
+    fn counts(&self) -> bool {
+        true
+    }
+}
+
+/// Text, or `null`.
 #[derive(serde::Deserialize)]
 struct OptionalText(Option<String>);
+
+/// `null` leaves what there was: an earlier value, or the default.
+impl Member<'_> for OptionalText {
+    fn counts(&self) -> bool {
+        self.0.is_some()
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -228,6 +253,7 @@ mod tests {
             (r#"{"bytes":"AAAA","cipher":"ChaCha20"}"#, 3, "ChaCha20"),
             (r#"{"bytes":"AAAA","key":"AAAAAAAA","cipher":"AES256","algorithm":"x"}"#, 6, "AES256"),
             (r#"{"bytes":"AAAA","algorithm":null}"#, 3, "AES256"),
+            (r#"{"key":"AAAA","cipher":"ChaCha20","cipher":null}"#, 3, "ChaCha20"),
         ] {
             let import = import(body.as_bytes()).expect(body);
             assert_eq!((import.key.len(), import.algorithm.as_str()), (length, algorithm), "{body}");
