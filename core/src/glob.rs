@@ -26,7 +26,8 @@ pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> Option<bool> {
         return None;
     }
     // One remembered `*` is enough: a later `*` can take whatever an earlier one could have given it, as long as no
-    // `/` lies between, and a literal `/` that failed to match cannot be crossed by going back further.
+    // `/` lies between, and a literal `/` that failed to match cannot be crossed by going back further. A class that
+    // takes a `/` can make this miss what another place would give, as the old reading did.
     let (mut p, mut t) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     loop {
@@ -186,6 +187,8 @@ pub(crate) mod tests {
             ("[\\]a]", "]", true),
             ("[\\-x]", "-", true),
             ("*x", "xxx", true),
+            ("[^a]b", "/b", true),
+            ("*[/a]*b", "a/b", false),
         ] {
             assert_eq!(glob(pattern.as_bytes(), text.as_bytes()), Some(matches), "{pattern} on {text}");
         }
