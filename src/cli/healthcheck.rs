@@ -32,10 +32,7 @@ const CREDENTIALS_HINT: &str = "set KES_API_KEY, or KES_CLIENT_KEY and KES_CLIEN
 /// Longest answer that is looked into, in bytes.
 const MAX_ANSWER_BYTES: usize = 4096;
 
-/// Ask a server whether it is ready
-///
-/// Exit code 0 if it is, 1 if not. An https URL asks the API of a server: with a client certificate if the environment
-/// has one (KES_API_KEY, or KES_CLIENT_KEY and KES_CLIENT_CERT).
+/// Ask a server whether it is ready: exit code 0 or 1
 #[derive(Args, Debug)]
 #[command(
     override_usage = "kes healthcheck [OPTIONS] [http://HOST:PORT | https://HOST:PORT]",

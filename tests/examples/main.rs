@@ -1,0 +1,42 @@
+//! What operators copy: units, images, manifests and the documents that lead to them.
+
+mod docker;
+mod index;
+mod kubernetes;
+mod systemd;
+
+use std::path::{Path, PathBuf};
+
+use kes_config::{Config, Environment};
+
+/// The program.
+const KES: &str = env!("CARGO_BIN_EXE_kes");
+
+/// Whom the examples let in.
+const IDENTITY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// A file of the project, by its path from the root.
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// The text of a file of the project.
+fn text(name: &str) -> String {
+    std::fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The environment that an example expects.
+struct Variables(&'static [(&'static str, &'static str)]);
+
+impl Environment for Variables {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|variable| variable.0 == name).map(|variable| variable.1.to_owned())
+    }
+}
+
+/// A configuration that the server would take without a word.
+fn configuration(name: &str, text: &str, variables: &'static [(&'static str, &'static str)]) -> Config {
+    let loaded = kes_config::parse(name, text, &Variables(variables)).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(loaded.warnings.is_empty(), "{name}: {:?}", loaded.warnings);
+    loaded.config
+}
