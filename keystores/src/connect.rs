@@ -29,7 +29,9 @@ pub enum ConnectError {
 impl From<StoreError> for ConnectError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Overloaded => Self::Unavailable(error.to_string()),
+            StoreError::Unavailable(_) | StoreError::Busy { .. } | StoreError::Overloaded => {
+                Self::Unavailable(error.to_string())
+            }
             StoreError::Denied(_) | StoreError::Corrupt(_) => Self::Refused(error.to_string()),
         }
     }

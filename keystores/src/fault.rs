@@ -24,33 +24,16 @@ use async_trait::async_trait;
 use kes_core::{KeyName, SecretBytes};
 use tokio::sync::watch;
 
+pub use crate::Operation;
 use crate::{Created, Deleted, KeyStore, MemoryStore, Page, StoreError};
-
-/// The operations of a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// [`KeyStore::create`]
-    Create,
-    /// [`KeyStore::get`]
-    Get,
-    /// [`KeyStore::delete`]
-    Delete,
-    /// [`KeyStore::list`]
-    List,
-    /// [`KeyStore::status`]
-    Status,
-}
-
-impl Operation {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Create, Self::Get, Self::Delete, Self::List, Self::Status];
-}
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// [`StoreError::Unavailable`]; nothing is done.
     Unavailable,
+    /// [`StoreError::Busy`] for this time; nothing is done.
+    Busy(Duration),
     /// [`StoreError::Denied`]; nothing is done.
     Denied,
     /// [`StoreError::Corrupt`]; nothing is done.
@@ -80,7 +63,9 @@ struct Script {
 struct Counts {
     calls: HashMap<Operation, usize>,
     running: usize,
-    most_running: usize,
+    /// Without the status, which everybody may ask beside all else.
+    working: usize,
+    most_working: usize,
     closed: bool,
 }
 
@@ -158,10 +143,10 @@ impl FaultyStore {
         self.counts.borrow().running
     }
 
-    /// The most calls that ever ran at once.
+    /// The most calls that ever ran at once, calls of the status aside.
     #[must_use]
     pub fn most_running(&self) -> usize {
-        self.counts.borrow().most_running
+        self.counts.borrow().most_working
     }
 
     /// Whether the store was closed.
@@ -206,6 +191,7 @@ impl FaultyStore {
         match self.fault(operation) {
             None => real.await,
             Some(Fault::Unavailable) => unavailable("unavailable"),
+            Some(Fault::Busy(retry_after)) => Err(StoreError::Busy { reason: "fault: busy".to_owned(), retry_after }),
             Some(Fault::Denied) => Err(StoreError::Denied("fault: denied".to_owned())),
             Some(Fault::Corrupt) => Err(StoreError::Corrupt("fault: corrupt".to_owned())),
             Some(Fault::Garbage(bytes)) => match garbage(bytes) {
@@ -241,22 +227,30 @@ impl fmt::Debug for FaultyStore {
 }
 
 /// A call that runs, also if it is dropped.
-struct Running<'a>(&'a watch::Sender<Counts>);
+struct Running<'a> {
+    counts: &'a watch::Sender<Counts>,
+    working: usize,
+}
 
 impl<'a> Running<'a> {
     fn begin(counts: &'a watch::Sender<Counts>, operation: Operation) -> Self {
+        let working = usize::from(operation != Operation::Status);
         counts.send_modify(|counts| {
             *counts.calls.entry(operation).or_default() += 1;
             counts.running += 1;
-            counts.most_running = counts.most_running.max(counts.running);
+            counts.working += working;
+            counts.most_working = counts.most_working.max(counts.working);
         });
-        Self(counts)
+        Self { counts, working }
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.send_modify(|counts| counts.running -= 1);
+        self.counts.send_modify(|counts| {
+            counts.running -= 1;
+            counts.working -= self.working;
+        });
     }
 }
 

@@ -9,7 +9,7 @@
 //! | the store that the configuration names | [`connect()`] |
 //! | a directory of files | [`fs`] |
 //! | volatile memory | [`memory`] |
-//! | deadlines, retries and bounds around any store | [`guard`] |
+//! | deadlines, retries, bounds and a circuit breaker around any store | [`guard`] |
 //! | the contract as tests; faults on demand (feature `conformance`) | `conformance`, `fault` |
 
 use std::fmt;
@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kes_core::{KeyName, SecretBytes};
+use tokio::sync::watch;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -30,7 +31,7 @@ pub mod memory;
 
 pub use connect::{ConnectError, Start, connect};
 pub use fs::FileStore;
-pub use guard::Guard;
+pub use guard::{Guard, Health, Observer, Operation};
 pub use memory::MemoryStore;
 
 /// Most bytes that a store returns as one value; a longer entry is [`StoreError::Corrupt`].
@@ -67,13 +68,22 @@ pub struct Page {
 
 /// The backend failed. Variants are reactions; texts are for the log, never for a client, and hold no secret.
 ///
-/// After [`Unavailable`](Self::Unavailable) a create or delete may have been done, or be done yet. After the others it
-/// was not.
+/// After [`Unavailable`](Self::Unavailable) and [`Busy`](Self::Busy) a create or delete may have been done, or be done yet.
+/// After the others it was not.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store cannot be reached, or does not answer in time. Another attempt may work.
     #[error("key store unavailable: {0}")]
     Unavailable(String),
+    /// The store asks not to be asked again before some time has passed (429, or any `Retry-After`). The [`Guard`] heeds
+    /// that, and answers [`Unavailable`](Self::Unavailable) in its place.
+    #[error("key store unavailable: {reason}")]
+    Busy {
+        /// What it answered.
+        reason: String,
+        /// The time, from now on.
+        retry_after: Duration,
+    },
     /// The store answered, and will not do it: no right, no room, a wrong configuration. Trying again is no use.
     #[error("key store refused: {0}")]
     Denied(String),
@@ -149,6 +159,12 @@ pub trait KeyStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`StoreError::Unavailable`] if it cannot be reached, another if it answers and will not work.
     async fn status(&self) -> Result<Duration, StoreError>;
+
+    /// Whether the store answers, for those who want to know of every change; `None` where nobody looks after it. The
+    /// [`Guard`] does, and stores themselves do not.
+    fn health(&self) -> Option<watch::Receiver<Health>> {
+        None
+    }
 
     /// Ends background work. Calls after this may fail.
     async fn close(&self);

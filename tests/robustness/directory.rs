@@ -40,9 +40,9 @@ async fn a_missing_directory_is_a_failure_of_the_store_and_never_an_empty_one() 
     assert_eq!(log::lines_with("req.path=/v1/key/describe/away-never-made").len(), 1);
 
     directory.bring_back();
+    assert_eq!(admin.get("/v1/key/describe/away-uncached").await.status, 200, "it waits for the directory");
     assert_eq!(admin.get("/v1/ready").await.line(), "200");
     assert!(!admin.get("/v1/status").await.body.contains("keystore_unreachable"));
-    assert_eq!(admin.get("/v1/key/describe/away-uncached").await.status, 200);
     assert_eq!(admin.get("/v1/key/describe/away-never-made").await.status, 404);
     assert_eq!(admin.delete("/v1/key/delete/away-deleted").await.line(), "200");
     admin.create("away-new").await;

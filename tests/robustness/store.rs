@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kes_config::keystore::{FileSystem, KeyStore as Configured, StoreCalls};
 use kes_keystores::{Guard, KeyStore, Start, connect};
@@ -60,11 +61,12 @@ impl Directory {
     }
 
     /// The store that a configuration with this directory connects. It does not try again, which would take a second
-    /// for each failure.
+    /// for each failure, and soon sees that the directory is back.
     pub async fn store(&self) -> Arc<dyn KeyStore> {
         let settings = Configured::FileSystem(FileSystem { path: self.path() });
         let store = connect(&settings, Start::Process).await.expect("a store");
-        Arc::new(Guard::new(store, StoreCalls { retries: 0, ..StoreCalls::default() }))
+        let (outage_wait, probe_interval) = (Duration::from_millis(500), Duration::from_millis(100));
+        Arc::new(Guard::new(store, StoreCalls { retries: 0, outage_wait, probe_interval, ..StoreCalls::default() }))
     }
 
     /// A server over it, with the log kept.

@@ -1,59 +1,81 @@
-//! Deadlines, retries and bounds around any key store. A [`Guard`] is a key store itself.
+//! Deadlines, retries, bounds and a circuit breaker around any key store. A [`Guard`] is a key store itself.
 //!
 //! ```text
-//! call ──> a place is free? ──> attempt, in a task of its own ──> answer
-//!           │ no                 ▲           │ unavailable, retries and time left
-//!           ▼                    │           ▼
-//!          queue (bounded) ──────┴── pause, 200 to 1000 ms, in the queue
+//! call ──> store up, a place free? ──> attempt, in a task of its own ──> answer
+//!           │ no                        ▲           │ unavailable, retries and time left
+//!           ▼                           │           ▼
+//!          queue (bounded) ─────────────┴── pause, 200 to 1000 ms, in the queue
 //! ```
 //!
 //! It queues rather than refuses: clients that are refused while they start may not recover by themselves. All retries
-//! towards a store happen here and nowhere else (specification: decisions 17 and 40).
+//! towards a store happen here and nowhere else (specification: decisions 17, 36 and 40).
 
 mod attempts;
+mod health;
+mod observer;
 mod places;
-mod status;
+mod probe;
+mod running;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use kes_config::keystore::StoreCalls;
 use kes_core::{KeyName, SecretBytes};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use self::attempts::{Patience, Running};
+pub use self::health::{Health, Outage};
+pub use self::observer::{Observer, Operation};
+
+use self::health::Monitor;
 use self::places::Places;
-use self::status::Status;
+use self::probe::Prober;
+use self::running::Running;
 use crate::{Created, Deleted, KeyStore, Page, StoreError};
 
-/// A key store whose calls end in time, are tried again where that helps, and are never more than it can bear.
+/// A key store whose calls end in time, are tried again where that helps, wait while it is down, and are never more
+/// than it can bear.
 ///
-/// - **Deadline.** Every operation ends within `deadline`, waiting for a place included; an attempt without an answer is
-///   given up after `attempt_timeout`. Both are [`StoreError::Unavailable`].
-/// - **Retries.** Only after [`StoreError::Unavailable`], and only if the pause before it leaves time.
+/// - **Deadline.** Every operation ends within `deadline`, all waiting included; an attempt without an answer is given up
+///   after `attempt_timeout`. Both are [`StoreError::Unavailable`].
+/// - **Retries.** Only after [`StoreError::Unavailable`] and [`StoreError::Busy`], and only if the pause before it leaves
+///   time. The pause is no shorter than the store asked for.
+/// - **Health.** A probe asks for the store's status every `probe_interval`, at once when calls begin to fail, and every
+///   second until it succeeds. One probe that finds the store unavailable, or `breaker_failures` calls in a row, and the
+///   store is [down](Health::Down). The first success of a call or probe ends that. A store that answers its probe with
+///   a refusal is [failing](Health::Failing), and goes on being asked.
+/// - **Outages.** While the store is down no call begins. An operation waits for it to come back, for `outage_wait` at
+///   the most, and fails with [`StoreError::Unavailable`]; with an `outage_wait` of zero it fails at once. Calls that
+///   were under way go on.
 /// - **Bounds.** At most `concurrency` calls are at the store. An attempt that was given up, and one whose caller has
-///   gone, keeps its place until it has really ended. At most `queue` operations wait for a place; beyond that the answer
-///   is [`StoreError::Overloaded`], and nothing was asked of the store. Those that wait for their next attempt count
-///   too; if even for them there is no room, the failure of the last attempt is the answer.
+///   gone, keeps its place until it has really ended. At most `queue` operations wait, for a place or for the store to
+///   come back, without a task of their own and first come, first served; beyond that the answer is
+///   [`StoreError::Overloaded`], and nothing was asked of the store. Those that wait for their next attempt count too; if
+///   even for them there is no room, the failure of the last attempt is the answer.
 /// - **Create.** If an attempt ended without an answer and a later one finds the name taken, the entry is read back: with
 ///   the same value it is [`Created::New`].
 /// - **Delete.** If an attempt ended without an answer and a later one finds no entry, it is [`Deleted::Gone`]. Attempts
 ///   of one delete never overlap: a late one could remove a key that was created after the delete was answered. So an
 ///   attempt is given up only at the deadline.
-/// - **Status** has `attempt_timeout`, is never queued and never tried again. Those who ask at once share one answer.
+/// - **Status** is what the last probe found, if that is recent, or that the store is down. Otherwise it waits for a probe,
+///   for half a second at the most. It is never queued or tried again.
 ///
-/// It needs a tokio runtime with time.
+/// It has to be made on a tokio runtime with time, where it probes until it is closed or dropped.
 #[derive(Debug)]
 pub struct Guard {
     store: Arc<dyn KeyStore>,
     calls: StoreCalls,
+    monitor: Arc<Monitor>,
     places: Places,
-    running: Running,
-    status: Status,
+    running: Arc<Running>,
+    prober: Arc<Prober>,
+    /// The task that probes; ended by being dropped.
+    probing: Mutex<JoinSet<()>>,
     closed: watch::Sender<bool>,
 }
 
@@ -61,9 +83,24 @@ impl Guard {
     /// Puts a guard around `store`.
     #[must_use]
     pub fn new(store: Arc<dyn KeyStore>, calls: StoreCalls) -> Self {
-        let places = Places::new(calls.concurrency, calls.queue);
+        Self::watched(store, calls, None)
+    }
+
+    /// Puts a guard around `store` that tells `observer` of every call.
+    #[must_use]
+    pub fn observed(store: Arc<dyn KeyStore>, calls: StoreCalls, observer: Arc<dyn Observer>) -> Self {
+        Self::watched(store, calls, Some(observer))
+    }
+
+    fn watched(store: Arc<dyn KeyStore>, calls: StoreCalls, observer: Option<Arc<dyn Observer>>) -> Self {
+        let monitor = Arc::new(Monitor::new(calls.breaker_failures));
+        let places = Places::new(calls.concurrency, calls.queue, monitor.watch());
+        let running = Arc::new(Running::new(Arc::clone(&monitor), observer));
+        let prober = Arc::new(Prober::new(Arc::clone(&store), Arc::clone(&running), Arc::clone(&monitor), &calls));
+        let mut probing = JoinSet::new();
+        probing.spawn(Arc::clone(&prober).keep_probing());
         let closed = watch::Sender::new(false);
-        Self { store, calls, places, running: Running::new(), status: Status::default(), closed }
+        Self { store, calls, monitor, places, running, prober, probing: Mutex::new(probing), closed }
     }
 
     fn deadline(&self) -> Instant {
@@ -95,7 +132,7 @@ impl Guard {
     }
 
     async fn get_until(&self, deadline: Instant, name: &KeyName) -> Result<Option<SecretBytes>, StoreError> {
-        let answer = self.run(deadline, Patience::Attempt, |store| {
+        let answer = self.run(Operation::Get, deadline, |store| {
             let name = name.clone();
             Box::pin(async move { store.get(&name).await })
         });
@@ -117,7 +154,7 @@ impl KeyStore for Guard {
         let deadline = self.deadline();
         let shared = Arc::new(SecretBytes::from(value.expose()));
         self.until_closed(async {
-            let answer = self.run(deadline, Patience::Attempt, |store| {
+            let answer = self.run(Operation::Create, deadline, |store| {
                 let (name, value) = (name.clone(), Arc::clone(&shared));
                 Box::pin(async move { store.create(&name, &value).await })
             });
@@ -136,7 +173,7 @@ impl KeyStore for Guard {
 
     async fn delete(&self, name: &KeyName) -> Result<Deleted, StoreError> {
         self.until_closed(async {
-            let answer = self.run(self.deadline(), Patience::Operation, |store| {
+            let answer = self.run(Operation::Delete, self.deadline(), |store| {
                 let name = name.clone();
                 Box::pin(async move { store.delete(&name).await })
             });
@@ -147,7 +184,7 @@ impl KeyStore for Guard {
     }
 
     async fn list(&self, prefix: &str, start_at: Option<&str>, limit: usize) -> Result<Page, StoreError> {
-        let answer = self.run(self.deadline(), Patience::Attempt, |store| {
+        let answer = self.run(Operation::List, self.deadline(), |store| {
             let (prefix, start_at) = (prefix.to_owned(), start_at.map(str::to_owned));
             Box::pin(async move { store.list(&prefix, start_at.as_deref(), limit).await })
         });
@@ -155,13 +192,27 @@ impl KeyStore for Guard {
     }
 
     async fn status(&self) -> Result<Duration, StoreError> {
-        self.until_closed(self.status.ask(&self.store, &self.running, self.calls.attempt_timeout)).await
+        self.until_closed(self.prober.status()).await
     }
 
-    /// Ends waiting and running calls, which answer [`StoreError::Unavailable`], and closes the store.
+    fn health(&self) -> Option<watch::Receiver<Health>> {
+        Some(self.monitor.watch())
+    }
+
+    /// Ends waiting and running calls, which answer [`StoreError::Unavailable`], and the probes, and closes the store.
     async fn close(&self) {
         self.closed.send_replace(true);
+        let mut probing = std::mem::take(&mut *self.probing.lock().unwrap_or_else(PoisonError::into_inner));
+        probing.shutdown().await;
         self.running.end().await;
         self.store.close().await;
+    }
+}
+
+/// What callers get to see of a failure: when to come back is the guard's own affair.
+fn unavailable(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Busy { reason, .. } => StoreError::Unavailable(reason),
+        error => error,
     }
 }

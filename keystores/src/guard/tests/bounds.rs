@@ -73,11 +73,11 @@ async fn a_call_keeps_its_place_after_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_calls_in_an_outage_stay_within_the_bounds() {
-    let (store, guard) = guarded();
+async fn ten_thousand_calls_that_fail_stay_within_the_bounds() {
+    let (store, guard) = bounded(|calls| calls.breaker_failures = u32::MAX);
     store.always(Operation::Get, Fault::Unavailable);
     let guard = Arc::new(guard);
-    let mut calls = tokio::task::JoinSet::new();
+    let mut calls = JoinSet::new();
     for _ in 0..10_000 {
         let guard = Arc::clone(&guard);
         calls.spawn(async move { is_unavailable(&guard.get(&name("my-key")).await) });

@@ -2,8 +2,12 @@
 
 mod answers;
 mod bounds;
+mod health;
+mod observer;
+mod outages;
+mod probes;
+mod recovery;
 mod retries;
-mod status;
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -39,6 +43,34 @@ async fn waits<F: Future>(future: &mut Pin<Box<F>>) -> bool {
 fn is_unavailable<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Unavailable(_)))
 }
+
+/// A guard that was told of an outage, and the store in it, which fails all calls.
+async fn in_outage(change: impl FnOnce(&mut StoreCalls)) -> (Arc<FaultyStore>, Guard) {
+    let (store, guard) = bounded(change);
+    store.always_everywhere(&Fault::Unavailable);
+    until(&guard, Health::is_down).await;
+    (store, guard)
+}
+
+/// Waits until the store's health is such.
+async fn until(guard: &Guard, is_such: impl Fn(&Health) -> bool) {
+    let mut health = guard.health().expect("a guard knows");
+    health.wait_for(|health| is_such(health)).await.expect("the guard lives");
+}
+
+fn is_up(health: &Health) -> bool {
+    matches!(health, Health::Up)
+}
+
+/// The health of this moment.
+fn health(guard: &Guard) -> Health {
+    guard.health().expect("a guard knows").borrow().clone()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Longer than any test.
+const NEVER: Duration = Duration::from_secs(1_000_000);
 
 /// Five seconds, the default attempt timeout.
 const ATTEMPT: Duration = Duration::from_secs(5);

@@ -4,9 +4,9 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn an_unavailable_store_is_tried_three_times_with_pauses() {
-    let (store, guard) = guarded();
-    store.always_everywhere(&Fault::Unavailable);
+    let (store, guard) = bounded(|calls| calls.breaker_failures = u32::MAX);
     for operation in [Operation::Create, Operation::Get, Operation::Delete, Operation::List] {
+        store.always(operation, Fault::Unavailable);
         let begin = Instant::now();
         let unavailable = match operation {
             Operation::Create => is_unavailable(&guard.create(&name("my-key"), &value("x")).await),
@@ -94,4 +94,23 @@ async fn without_a_queue_failed_calls_are_tried_again_too() {
     let (store, guard) = bounded(|calls| calls.queue = 0);
     store.once(Operation::Get, Fault::Unavailable);
     assert!(guard.get(&name("my-key")).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_no_shorter_than_the_store_asks_for() {
+    let (store, guard) = guarded();
+    let pause = Duration::from_secs(3);
+    store.once(Operation::Get, Fault::Busy(pause));
+    let begin = Instant::now();
+    assert!(guard.get(&name("my-key")).await.is_ok());
+    assert!((pause..pause + Duration::from_millis(802)).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_busy_beyond_the_deadline_is_unavailable() {
+    let (store, guard) = guarded();
+    store.once(Operation::Get, Fault::Busy(Duration::MAX));
+    let begin = Instant::now();
+    assert!(is_unavailable(&guard.get(&name("my-key")).await));
+    assert_eq!((store.calls(Operation::Get), begin.elapsed()), (1, Duration::ZERO));
 }
