@@ -133,6 +133,20 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_server_whose_loop_is_stuck_gives_no_sign_of_life() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let manager = StdDatagram::bind(directory.path().join("notify")).expect("a socket");
+        manager.set_nonblocking(true).expect("a mode");
+        let second = Duration::from_secs(1);
+        let socket = manager.local_addr().expect("an address");
+        let notifier = Notifier { socket: Some(socket), watchdog: Some(second) };
+        // Nobody answers for this one.
+        let feeding = notifier.feed_watchdog(Pulse::default());
+        assert!(timeout(100 * second, feeding).await.is_err(), "it goes on trying");
+        assert!(manager.recv(&mut [0; 16]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
+    }
+
     #[test]
     fn a_watchdog_is_meant_for_one_process() {
         let second = Some(Duration::from_secs(1));

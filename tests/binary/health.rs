@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use rustix::process::Signal;
 
-use crate::program::Program;
+use crate::program::{Program, command};
 use crate::site::Site;
 
 const HEALTH: &str = "health: {address: '127.0.0.1:0'}\n";
@@ -42,6 +42,26 @@ fn a_running_server_is_alive_and_ready() {
     server.signal(Signal::TERM);
     assert_eq!(server.end().status.code(), Some(0));
     assert!(TcpStream::connect(health).is_err(), "the listener has ended");
+}
+
+#[test]
+fn a_start_that_waits_for_the_key_store_is_alive_and_not_ready() {
+    let site = Site::new();
+    site.configure(&format!("{}{HEALTH}", site.least().replace("retries: 0", "startup_grace: 1h")));
+    // A path that leads to itself cannot be opened, and nobody makes a directory in its place.
+    std::fs::remove_dir(site.path("keys")).expect("removed");
+    std::os::unix::fs::symlink("keys", site.path("keys")).expect("a link");
+    let server = Program::spawn(command(site.arguments()));
+    server.stderr.wait_for("key store unavailable, trying again");
+    let health = address(&server);
+    let answer = get(health, "/ready");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("the server is starting"), "{answer}");
+    assert!(get(health, "/healthz").starts_with("HTTP/1.1 200 OK\r\n"));
+
+    std::fs::remove_file(site.path("keys")).expect("removed");
+    server.stdout.wait_for("up and running");
+    server.signal(Signal::TERM);
+    assert_eq!(server.end().status.code(), Some(0));
 }
 
 #[test]
