@@ -49,7 +49,7 @@ pub use cache::Cache;
 pub use environment::{Environment, ProcessEnvironment};
 pub use limits::Limits;
 pub use load::{Loaded, Overrides, load, load_with, parse, parse_with};
-pub use log::{Level, Log, LogFormat};
+pub use log::{AuditFile, Level, Log, LogFormat, Rotation};
 pub use problem::{Problem, Problems, Severity};
 pub use proxy::Proxy;
 pub use proxy_protocol::ProxyProtocol;

@@ -3,6 +3,7 @@
 //! Knows nothing of HTTP. Names arrive checked; what the answers look like is decided elsewhere.
 
 mod cache;
+mod counters;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use kes_core::{Caller, Key, KeyName, ListPattern, Secret, SecretBytes};
 use kes_keystores::{Created, Deleted, KeyStore, StoreError};
 
 pub use cache::{Cache, CacheSettings};
+pub use counters::CacheCounters;
 
 /// Most bytes of names in one answer of [`Keys::list`], each counted with its quotes and comma: the official client
 /// stops reading an answer at 1 MiB.
@@ -78,6 +80,7 @@ pub struct DataKey {
 pub struct Keys {
     store: Arc<dyn KeyStore>,
     cache: Cache,
+    counters: Arc<CacheCounters>,
     clock: Arc<dyn Clock>,
     algorithm: Algorithm,
 }
@@ -86,7 +89,14 @@ impl Keys {
     /// Keys of `store`, cached as `settings` say. Has to be called on a tokio runtime, where fetches run.
     #[must_use]
     pub fn new(store: Arc<dyn KeyStore>, settings: CacheSettings, clock: Arc<dyn Clock>) -> Self {
-        Self { cache: Cache::new(Arc::clone(&store), settings), store, clock, algorithm: Algorithm::for_this_cpu() }
+        let cache = Cache::new(Arc::clone(&store), settings);
+        Self { store, cache, counters: Arc::default(), clock, algorithm: Algorithm::for_this_cpu() }
+    }
+
+    /// The same keys, whose use is counted with that of earlier ones.
+    #[must_use]
+    pub fn counting(self, counters: Arc<CacheCounters>) -> Self {
+        Self { counters, ..self }
     }
 
     /// The store behind the keys.
@@ -182,11 +192,13 @@ impl Keys {
     /// [`KeyError::Absent`]; store failures, an entry that is no key included.
     pub async fn get(&self, _caller: &Caller, name: &KeyName) -> Result<Arc<Key>, KeyError> {
         if let Some(key) = self.cache.cached(name) {
+            self.counters.hit();
             return Ok(key);
         }
         if !self.store.can_address(name) {
             return Err(KeyError::Unaddressable);
         }
+        self.counters.miss();
         self.cache.fetch(name).await?.ok_or(KeyError::Absent)
     }
 

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use kes_config::{Level, Log};
 use kes_core::SecretText;
 
 use super::harden::MemoryLocking;
 use super::interfaces;
 use crate::build;
-use crate::server::log::Level;
 
 /// The banner's content.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(super) struct Banner {
     pub(super) admin: String,
     /// The development server's API key.
     pub(super) api_key: Option<SecretText>,
-    /// The level of the error log.
-    pub(super) log: Level,
+    /// What is logged where.
+    pub(super) log: Log,
     /// How memory is locked.
     pub(super) memory_lock: MemoryLocking,
 }
@@ -49,7 +49,13 @@ impl Banner {
             && self.admin.len().is_multiple_of(2)
             && self.admin.bytes().all(|byte| byte.is_ascii_hexdigit());
         line("Admin", if is_hex { &self.admin } else { "<disabled>" });
-        line("Logs", &format!("error=stderr level={}", self.log));
+        line("Logs", &format!("error=stderr level={}", self.log.error));
+        if self.log.audit <= Level::INFO {
+            line("", &format!("audit=stdout level={}", self.log.audit));
+        }
+        if let Some(file) = &self.log.audit_file {
+            line("", &format!("audit={}", file.path.display()));
+        }
         match &self.memory_lock {
             MemoryLocking::All => line("MLock", "enabled"),
             MemoryLocking::Keys => line("MLock", "enabled for keys"),

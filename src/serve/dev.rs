@@ -13,7 +13,7 @@ use super::banner::Banner;
 use super::harden::MemoryLocking;
 use super::settings::{cache, limits};
 use super::{Failure, Plan, StorePlan, interfaces};
-use crate::server::{RouteSettings, Settings, TlsState};
+use crate::server::{Logs, Metrics, RouteSettings, Settings, TlsState};
 
 /// The plan of a development server: keys in memory, a fresh API key for the administrator, a certificate of its own.
 pub(super) fn plan(address: Option<&str>) -> Result<Plan, Failure> {
@@ -28,6 +28,7 @@ pub(super) fn plan(address: Option<&str>) -> Result<Plan, Failure> {
     let log = Log::default();
     let connection_limits = Limits::default();
     let access = Access::new(Admin::new(api_key.identity().as_str()), Vec::new()).map_err(Failure::other)?;
+    let metrics = Metrics::default();
     Ok(Plan {
         address,
         health: None,
@@ -42,14 +43,17 @@ pub(super) fn plan(address: Option<&str>) -> Result<Plan, Failure> {
             probe_interval: kes_config::keystore::StoreCalls::default().probe_interval,
             grace: Duration::from_secs(5),
             legacy_error_texts: false,
+            logs: Logs::new(&metrics),
+            metrics,
+            extended_metrics: true,
         },
         store: StorePlan::Memory,
         banner: Banner {
             admin: api_key.identity().to_string(),
             api_key: Some(api_key.to_text()),
-            log: log.error,
+            log: log.clone(),
             memory_lock: MemoryLocking::Keys,
         },
-        log: log.error,
+        log,
     })
 }

@@ -18,15 +18,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kes_config::{Loaded, Overrides, ProcessEnvironment};
+use kes_config::{Loaded, Log, Overrides, ProcessEnvironment};
 use kes_keystores::connect::{ConnectError, Start, connect};
 use kes_keystores::{Guard, KeyStore};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::server::log::{ErrorLog, Level, Stderr};
-use crate::server::{ConnectionLimits, Health, Listen, Server, Settings};
+use crate::server::log::ErrorLog;
+use crate::server::{ConnectionLimits, Health, Listen, Metrics, Server, Settings};
 use banner::Banner;
 use notify::Notifier;
 
@@ -86,7 +86,7 @@ struct Plan {
     settings: Settings,
     store: StorePlan,
     banner: Banner,
-    log: Level,
+    log: Log,
 }
 
 enum StorePlan {
@@ -177,10 +177,18 @@ fn warn_of_old_flags(options: &Options) -> Result<bool, Failure> {
     }
 }
 
-fn start(mut plan: Plan, dev: bool) -> Result<(), Failure> {
-    let log = tracing_subscriber::registry().with(ErrorLog::new(plan.log, Stderr));
+fn start(plan: Plan, dev: bool) -> Result<(), Failure> {
+    let logs = plan.settings.logs.clone();
+    logs.change(plan.log.clone()).map_err(Failure::configuration)?;
     // Fails only if there is a log already, and that one will do.
-    let _ = tracing::subscriber::set_global_default(log);
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(ErrorLog::to(logs.clone())));
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    let outcome = start_logged(plan, dev);
+    logs.flush();
+    outcome
+}
+
+fn start_logged(mut plan: Plan, dev: bool) -> Result<(), Failure> {
     let socket = activation::socket().map_err(Failure::other)?;
     plan.banner.memory_lock = harden::process(!dev);
     plan.settings.listener.connections = plan.settings.listener.connections.min(harden::most_connections());
@@ -216,7 +224,7 @@ async fn serve(plan: Plan, socket: Option<TcpListener>, dev: bool) -> Result<(),
         None => plan.address.into(),
     };
     let started = async {
-        let store = connected(plan.store, &notifier).await?;
+        let store = connected(plan.store, &plan.settings.metrics, &notifier).await?;
         let label = store.label();
         let started = Server::start(listen, plan.settings, Arc::clone(&store)).await;
         if started.is_err() {
@@ -284,7 +292,7 @@ async fn health(address: Option<SocketAddr>, limits: ConnectionLimits) -> Result
 }
 
 /// The key store behind its guard. Waits for one that cannot be reached as long as the configuration says.
-async fn connected(plan: StorePlan, notifier: &Notifier) -> Result<Arc<dyn KeyStore>, Failure> {
+async fn connected(plan: StorePlan, metrics: &Metrics, notifier: &Notifier) -> Result<Arc<dyn KeyStore>, Failure> {
     let (settings, calls) = match plan {
         StorePlan::Memory => return Ok(Arc::new(kes_keystores::MemoryStore::new())),
         StorePlan::Connect(settings, calls) => (settings, calls),
@@ -293,7 +301,7 @@ async fn connected(plan: StorePlan, notifier: &Notifier) -> Result<Arc<dyn KeySt
     notifier.starting("connecting to the key store", calls.startup_grace.saturating_add(START_TIME)).await;
     loop {
         match connect(&settings, Start::Process).await {
-            Ok(store) => return Ok(Arc::new(Guard::new(store, calls))),
+            Ok(store) => return Ok(Arc::new(Guard::observed(store, calls, metrics.store_observer()))),
             Err(ConnectError::Unavailable(reason)) if Instant::now() + CONNECT_PAUSE < deadline => {
                 tracing::warn!("key store unavailable, trying again: {reason}");
                 tokio::time::sleep(CONNECT_PAUSE).await;

@@ -1,12 +1,14 @@
 //! From what the configuration means to what the server is made of.
 
-use kes_config::{Cache, Config, Level, Limits, LogFormat};
+use kes_config::{Cache, Config, Limits};
 
 use super::banner::Banner;
 use super::harden::MemoryLocking;
 use super::{Failure, Plan, StorePlan};
 use crate::keys::CacheSettings;
-use crate::server::{ClientMode, ConnectionLimits, ListenerLimits, RouteSettings, Settings, TlsFiles, TlsState};
+use crate::server::{
+    ClientMode, ConnectionLimits, ListenerLimits, Logs, Metrics, RouteSettings, Settings, TlsFiles, TlsState,
+};
 
 /// The plan of a configured server. Reads the TLS files.
 pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
@@ -22,9 +24,10 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
     let banner = Banner {
         admin: config.access.admin().as_str().to_owned(),
         api_key: None,
-        log: config.log.error,
+        log: config.log.clone(),
         memory_lock: MemoryLocking::Keys,
     };
+    let metrics = Metrics::default();
     Ok(Plan {
         address: config.address,
         health: config.health,
@@ -39,10 +42,13 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
             probe_interval: config.store_calls.probe_interval,
             grace: config.shutdown_grace,
             legacy_error_texts: config.legacy_error_texts,
+            logs: Logs::new(&metrics),
+            metrics,
+            extended_metrics: config.metrics_extended,
         },
         store: StorePlan::Connect(Box::new(config.keystore), config.store_calls),
         banner,
-        log: config.log.error,
+        log: config.log,
     })
 }
 
@@ -54,15 +60,6 @@ fn refuse_what_is_missing(config: &Config) -> Result<(), Failure> {
     }
     if config.proxy_protocol.is_some() {
         return Err(Failure::configuration(format!("`proxy_protocol.mode: required` {missing}")));
-    }
-    for (setting, is_set) in [
-        ("log.audit", config.log.audit <= Level::INFO),
-        ("log.file.audit", config.log.audit_file.is_some()),
-        ("log.format: json", config.log.format != LogFormat::Text),
-    ] {
-        if is_set {
-            eprintln!("WARNING: `{setting}` {missing}");
-        }
     }
     Ok(())
 }

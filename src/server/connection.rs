@@ -20,8 +20,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
@@ -265,39 +263,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.socket).poll_shutdown(context);
         self.wrote(result)
-    }
-}
-
-/// An answer's body. A body that is made as it is sent keeps its request in flight; the request of one that is known as
-/// a whole has ended, and what remains is for the client to take it.
-#[derive(Debug)]
-pub struct Answer<B> {
-    body: B,
-    _request: Option<InFlight>,
-}
-
-impl<B: Body> Answer<B> {
-    /// The body of the answer to `request`.
-    pub fn new(body: B, request: InFlight) -> Self {
-        let is_whole = body.size_hint().exact().is_some();
-        Self { body, _request: (!is_whole).then_some(request) }
-    }
-}
-
-impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

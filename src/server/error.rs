@@ -13,6 +13,9 @@ use kes_keystores::StoreError;
 use super::log::Level;
 use crate::keys::KeyError;
 
+/// What a request without an answer counts as, because its client did not wait: a number that others use for it too.
+pub const CLIENT_LEFT: u16 = 499;
+
 /// An answer that is not success.
 #[derive(Debug)]
 pub struct ApiError {
@@ -121,6 +124,17 @@ impl ApiError {
     /// 504: the route's own deadline.
     pub fn timed_out() -> Self {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "request timed out").logged(Level::WARN, "request timed out")
+    }
+
+    /// 500: the request met a defect of ours. What it was is in the log already.
+    pub fn defect() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal server error")
+            .logged(Level::ERROR, "the request met a defect of the server; hint: please report it")
+    }
+
+    /// 503: a log has as many followers as it can have.
+    pub fn too_many_subscribers() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too many clients follow this log")
     }
 
     /// 406: import with an algorithm that is none.

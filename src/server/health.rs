@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::connection::{Activity, Answer, ConnectionLimits, Watched};
+use super::connection::{Activity, ConnectionLimits, Watched};
 use super::error::ApiError;
 use super::handlers::status;
 use super::listen;
@@ -159,7 +159,7 @@ async fn connection(stream: TcpStream, asked: Arc<Asked>, limits: ConnectionLimi
         let (asked, in_flight) = (Arc::clone(&asked), requests.begin());
         async move {
             let response = asked.answer(request.method(), request.uri().path()).await;
-            Ok::<_, Infallible>(response.map(|body| Answer::new(body, in_flight)))
+            Ok::<_, Infallible>(response.map(|body| body.answering(in_flight)))
         }
     });
     let connection = http1::Builder::new()

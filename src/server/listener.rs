@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::connection::{Activity, Answer, ConnectionLimits, Watched};
+use super::connection::{Activity, ConnectionLimits, Watched};
 use super::peer::Peer;
 use super::service;
 use super::state::Shared;
@@ -124,6 +124,7 @@ async fn connection(
     limits: ListenerLimits,
     mut phase: watch::Receiver<Phase>,
 ) {
+    let _open = shared.metrics.connection();
     // These only tune; a socket that refuses them still works.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
@@ -133,6 +134,9 @@ async fn connection(
         handshake = timeout(limits.connection.handshake, handshake(stream, &shared)) => handshake,
         _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
     };
+    if !matches!(handshake, Ok(Ok(_))) {
+        shared.metrics.handshake_failed();
+    }
     match handshake {
         Ok(Ok(Some(stream))) => http(stream, address, shared, limits, phase).await,
         Ok(Ok(None)) => {}
@@ -183,6 +187,7 @@ async fn http(
     phase: watch::Receiver<Phase>,
 ) {
     let tls = stream.get_ref().1;
+    shared.metrics.handshake(tls);
     let peer = Arc::new(Peer::new(address, tls.peer_certificates().unwrap_or_default()));
     let is_http2 = tls.alpn_protocol() == Some(b"h2");
     let activity = Activity::new(limits.connection, is_http2);
@@ -192,7 +197,7 @@ async fn http(
         let (shared, peer, in_flight) = (Arc::clone(&shared), Arc::clone(&peer), requests.begin());
         async move {
             let response = service::respond(&shared, &peer, request).await;
-            Ok::<_, Infallible>(response.map(|body| Answer::new(body, in_flight)))
+            Ok::<_, Infallible>(response.map(|body| body.answering(in_flight)))
         }
     });
     if is_http2 {

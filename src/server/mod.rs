@@ -9,12 +9,14 @@
 mod body;
 mod connection;
 mod error;
+mod exchange;
 mod handlers;
 mod health;
 pub mod json;
 mod listen;
 mod listener;
 pub mod log;
+pub mod metrics;
 pub mod path;
 mod peer;
 mod pulse;
@@ -28,6 +30,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -42,6 +45,8 @@ pub use connection::ConnectionLimits;
 pub use health::Health;
 pub use listen::Listen;
 pub use listener::ListenerLimits;
+pub use log::Logs;
+pub use metrics::Metrics;
 pub use pulse::Pulse;
 pub use routes::{Found, ROUTES, RouteSettings, find};
 pub use tls::{ClientMode, TlsFileError, TlsFiles, TlsState, provider};
@@ -76,6 +81,12 @@ pub struct Settings {
     pub grace: Duration,
     /// Errors in the words of releases before 2022.
     pub legacy_error_texts: bool,
+    /// Where events go.
+    pub logs: Logs,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whether the main listener tells the extended metrics.
+    pub extended_metrics: bool,
 }
 
 /// Why a server does not start.
@@ -124,7 +135,7 @@ impl Server {
         store: Arc<dyn KeyStore>,
     ) -> Result<Self, StartError> {
         let (listener, local) = listen.into().open().await?;
-        let keys = Arc::new(Keys::new(store, settings.cache, Arc::new(SystemClock)));
+        let keys = Arc::new(Keys::new(store, settings.cache, Arc::new(SystemClock)).counting(settings.metrics.cache()));
         for name in &settings.keys {
             let made = keys.ensure(&settings.access.server(), name).await;
             made.map_err(|error| StartError::PredefinedKey { name: name.clone(), error })?;
@@ -142,6 +153,10 @@ impl Server {
             started_at: Instant::now(),
             requests: Semaphore::new(settings.requests),
             pulse: Pulse::default(),
+            logs: settings.logs,
+            enclave_seen: AtomicBool::new(false),
+            metrics: settings.metrics,
+            extended_metrics: settings.extended_metrics,
         };
         Ok(Self {
             listener,
@@ -169,11 +184,13 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>, cut: impl Future<Output = ()>) {
         let (phase, receiver) = watch::channel(Phase::Serving);
         let mut background = JoinSet::new();
+        background.spawn(self.shared.logs.clone().report_repeats());
         background.spawn(maintain(Arc::clone(&self.shared), self.probe_interval));
         let serving = tokio::spawn(listener::serve(self.listener, Arc::clone(&self.shared), self.limits, receiver));
         stop.await;
         // Only this end can say it; whoever listens has its own copy.
         phase.send_replace(Phase::Draining);
+        self.shared.logs.close_streams();
         if let Ok(mut connections) = serving.await {
             let drained = async { while connections.join_next().await.is_some() {} };
             tokio::select! {

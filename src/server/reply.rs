@@ -1,21 +1,85 @@
 //! Answers as bytes: bodies that are wiped when they were sent, and JSON as clients have always got it.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Method, Response, StatusCode};
-use http_body::Body as _;
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::Full;
 use kes_core::SecretBytes;
 use kes_core::key::encoding::encode_base64;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
+use super::connection::InFlight;
 use super::error::ApiError;
+use super::log::Subscription;
 
-/// A body that is known as a whole.
-pub type Body = Full<Bytes>;
+/// An answer's body.
+#[derive(Debug)]
+pub enum Body {
+    /// Known as a whole.
+    Whole(Full<Bytes>),
+    /// Made as it is sent.
+    Stream(Subscription),
+}
+
+impl Body {
+    fn new(bytes: Bytes) -> Self {
+        Self::Whole(Full::new(bytes))
+    }
+
+    /// The body of the answer to `request`. One that is made as it is sent keeps its request in flight; the request of one
+    /// that is known as a whole has ended, and what remains is for the client to take it.
+    #[must_use]
+    pub fn answering(self, request: InFlight) -> Self {
+        if let Self::Stream(stream) = &self {
+            stream.hold(request);
+        }
+        self
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::new(Bytes::new())
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for Body {
+    fn from(bytes: B) -> Self {
+        Self::new(bytes.into())
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::Stream(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Stream(body) => body.size_hint(),
+        }
+    }
+}
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -126,6 +190,23 @@ pub fn head_only(response: Response<Body>) -> Response<Body> {
         head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
     }
     Response::from_parts(head, Body::default())
+}
+
+/// A log that is followed: one JSON object per line, as they come.
+#[must_use]
+pub fn stream(events: Subscription) -> Response<Body> {
+    let mut response = Response::new(Body::Stream(events));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    response
+}
+
+/// The metrics, in Prometheus' text format.
+#[must_use]
+pub fn metrics(exposition: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(exposition));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 /// Ends the connection after this answer. HTTP/2 has other means, and the header is not for it.

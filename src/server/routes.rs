@@ -29,7 +29,10 @@ pub enum Endpoint {
     Version,
     Ready,
     Status,
+    Metrics,
     Api,
+    LogError,
+    LogAudit,
     KeyCreate,
     KeyImport,
     KeyDescribe,
@@ -52,6 +55,9 @@ pub enum Endpoint {
 pub struct Route {
     /// The path; with a final slash it is a prefix, and an argument follows.
     pub path: &'static str,
+    /// What the path once was. It leads here too, and is authorised as it stands; but who is denied the path is denied
+    /// this one.
+    pub historic: Option<&'static str>,
     /// `GET`, `PUT` or `DELETE`. `POST` counts as `PUT`.
     pub method: Method,
     /// What it does.
@@ -60,7 +66,7 @@ pub struct Route {
     pub class: Class,
     /// Most bytes of a body; zero: the route has none.
     pub max_body: u64,
-    /// The longest that a request takes, unless configured otherwise.
+    /// The longest that a request takes, unless configured otherwise; zero: no limit. A stream has none once it began.
     pub timeout: Duration,
 }
 
@@ -77,6 +83,18 @@ impl Route {
         matches!(self.endpoint, Endpoint::KeyList | Endpoint::PolicyList | Endpoint::IdentityList)
     }
 
+    /// Whether its answers are counted in the metrics that every client knows.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.is_audited() && !matches!(self.endpoint, Endpoint::Version | Endpoint::Status | Endpoint::Api)
+    }
+
+    /// Whether each of its answers is an audit event: not what only looks on, all day long.
+    #[must_use]
+    pub fn is_audited(&self) -> bool {
+        !matches!(self.endpoint, Endpoint::Ready | Endpoint::Metrics | Endpoint::LogError | Endpoint::LogAudit)
+    }
+
     /// Whether the method is this route's.
     #[must_use]
     pub fn accepts(&self, method: &Method) -> bool {
@@ -89,6 +107,7 @@ pub static ROUTES: &[Route] = &[
     route("/version", Method::GET, Endpoint::Version, Class::Open, 0, 10),
     route("/v1/ready", Method::GET, Endpoint::Ready, Class::Protected, 0, 15),
     route("/v1/status", Method::GET, Endpoint::Status, Class::Protected, 0, 15),
+    route("/v1/metrics", Method::GET, Endpoint::Metrics, Class::Protected, 0, 15),
     route("/v1/api", Method::GET, Endpoint::Api, Class::Protected, 0, 10),
     route("/v1/key/create/", Method::PUT, Endpoint::KeyCreate, Class::Protected, 0, 15),
     route("/v1/key/import/", Method::PUT, Endpoint::KeyImport, Class::Protected, MAX_BODY_BYTES, 15),
@@ -105,6 +124,8 @@ pub static ROUTES: &[Route] = &[
     route("/v1/identity/describe/", Method::GET, Endpoint::IdentityDescribe, Class::Protected, 0, 15),
     route("/v1/identity/list/", Method::GET, Endpoint::IdentityList, Class::Protected, 0, 15),
     route("/v1/identity/self/describe", Method::GET, Endpoint::IdentitySelf, Class::Identify, 0, 15),
+    route("/v1/log/error", Method::GET, Endpoint::LogError, Class::Protected, 0, 0).once("/v1/log/error/trace"),
+    route("/v1/log/audit", Method::GET, Endpoint::LogAudit, Class::Protected, 0, 0).once("/v1/log/audit/trace"),
 ];
 
 const fn route(
@@ -115,7 +136,16 @@ const fn route(
     max_body: u64,
     timeout_seconds: u64,
 ) -> Route {
-    Route { path, method, endpoint, class, max_body, timeout: Duration::from_secs(timeout_seconds) }
+    let timeout = Duration::from_secs(timeout_seconds);
+    Route { path, historic: None, method, endpoint, class, max_body, timeout }
+}
+
+impl Route {
+    /// The same route, which had another path in releases up to v0.17.
+    const fn once(mut self, path: &'static str) -> Self {
+        self.historic = Some(path);
+        self
+    }
 }
 
 /// Where a path leads.
@@ -140,7 +170,7 @@ pub fn find(path: &DecodedPath) -> Found<'_> {
             if path.is(&route.path[..route.path.len() - 1]) {
                 return if route.is_list() { Found::Route(index, "") } else { Found::MissingSlash };
             }
-        } else if path.is(route.path) {
+        } else if path.is(route.path) || route.historic.is_some_and(|historic| path.is(historic)) {
             return Found::Route(index, "");
         }
     }

@@ -1,14 +1,22 @@
 //! One request, from its head to its answer: route, method, limits, caller, handler.
 
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::FutureExt;
 use http::header::{EXPECT, HOST};
-use http::{HeaderMap, Method, Request, Response, Version};
+use http::{HeaderMap, HeaderName, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use kes_core::ListPattern;
+use kes_core::caller::Refused;
+use kes_core::policy::Decision;
 
 use super::body::RequestBody;
 use super::error::ApiError;
-use super::handlers::{Context, identity, key, policy, status};
-use super::log;
+use super::exchange::Exchange;
+use super::handlers::{Context, identity, key, log, metrics, policy, status};
+use super::log::Which;
 use super::path::{DecodedPath, RawPath};
 use super::peer::Peer;
 use super::reply::{self, Body};
@@ -20,6 +28,9 @@ pub async fn respond(shared: &Shared, peer: &Peer, request: Request<Incoming>) -
     let (mut head, incoming) = request.into_parts();
     let expects_continue = head.headers.contains_key(EXPECT);
     let has_host = head.headers.contains_key(HOST);
+    if !shared.enclave_seen.load(Ordering::Relaxed) && names_enclave(&head) {
+        warn_of_enclaves(shared);
+    }
     // Up to 1 MiB of them, times all streams of a connection, need not stay while the request waits.
     head.headers = HeaderMap::new();
     let (mut response, mut body) = answer(shared, peer, &head, has_host, incoming).await;
@@ -37,8 +48,29 @@ pub async fn respond(shared: &Shared, peer: &Peer, request: Request<Incoming>) -
     response
 }
 
+/// Whether the request selects an enclave other than the default one, as clients of 2022 and 2023 can.
+fn names_enclave(head: &http::request::Parts) -> bool {
+    let is_other = |name: &[u8]| !name.is_empty() && name != b"default";
+    let by_header = head.headers.get(ENCLAVE).is_some_and(|name| is_other(name.as_bytes()));
+    let mut pairs = head.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("enclave="));
+    by_header || pairs.any(|name| is_other(name.as_bytes()))
+}
+
+/// Warns once, and from then on nobody looks.
+fn warn_of_enclaves(shared: &Shared) {
+    if !shared.enclave_seen.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a client has selected an enclave; there are none here, and all clients share the names of keys; hint: \
+             give each client names with a prefix of its own, and a policy that allows no others"
+        );
+    }
+}
+
+/// Selects an enclave.
+const ENCLAVE: HeaderName = HeaderName::from_static("kes-enclave");
+
 /// How long the rest of a body that nobody asked for may take.
-const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(1);
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 async fn answer(
     shared: &Shared,
@@ -72,16 +104,22 @@ async fn answer(
             return unrouted(reply::redirect(&head.method, &location, head.uri.query()), incoming);
         }
     };
+    let exchange = Exchange::begin(shared, peer, &head.method, &path, (index, argument));
     let route = &ROUTES[index];
     let mut body = RequestBody::new(incoming, route.max_body);
     let state = shared.state.load_full();
     let outcome = if route.accepts(&head.method) {
         let work = async {
-            let context = Context { state: &state, shared, argument, is_text: path.is_text() };
+            let query = head.uri.query().unwrap_or_default();
+            let context = Context { state: &state, shared, argument, is_text: path.is_text(), query };
             handle(context, route, index, peer, &path, &mut body).await
         };
-        match tokio::time::timeout(state.routes.of(index).timeout, work).await {
-            Ok(outcome) => outcome,
+        // Nothing of a request outlives it, so that a defect met by one leaves nothing half done for others.
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let limit = Some(state.routes.of(index).timeout).filter(|limit| !limit.is_zero());
+        match tokio::time::timeout(limit.unwrap_or(Duration::MAX), work).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(ApiError::defect()),
             Err(_) if body.is_being_read() => Err(ApiError::slow_body()),
             Err(_) => Err(ApiError::timed_out()),
         }
@@ -90,10 +128,11 @@ async fn answer(
     };
     let response = outcome.unwrap_or_else(|error| {
         if let Some((level, detail)) = error.detail() {
-            log::request_failed(level, detail, &head.method, path.as_str(), peer);
+            shared.logs.request_failed(level, detail, &head.method, path.as_str(), peer);
         }
         reply::error(&if state.legacy_error_texts { error.in_legacy_words() } else { error })
     });
+    exchange.answered(response.status().as_u16());
     (response, body)
 }
 
@@ -143,6 +182,8 @@ async fn handle(
         Endpoint::PolicyList => policy::list(context),
         Endpoint::IdentityDescribe => identity::describe(context),
         Endpoint::IdentityList => identity::list(context),
+        Endpoint::LogError => log::follow(context, Which::Error),
+        Endpoint::LogAudit => log::follow(context, Which::Audit),
         endpoint => open(context, endpoint, peer).await,
     }
 }
@@ -153,10 +194,11 @@ async fn open(context: Context<'_>, endpoint: Endpoint, peer: &Peer) -> Result<R
         Endpoint::Version => Ok(status::version()),
         Endpoint::Ready => status::ready(context).await,
         Endpoint::Status => Ok(status::status(context).await),
+        Endpoint::Metrics => Ok(metrics::metrics(context)),
         Endpoint::Api => Ok(status::api(context)),
         Endpoint::IdentitySelf => identity::describe_self(context, peer.known_identity()),
         // The configuration lets no other route skip the policy; were it to, nobody would get in.
-        _ => Err(ApiError::refused(&kes_core::caller::Refused::Unknown)),
+        _ => Err(ApiError::refused(&Refused::Unknown)),
     }
 }
 
@@ -173,5 +215,13 @@ fn admit(
         Some(pattern) => state.access.admit(identity, &format!("{}{}", route.path, pattern.prefix())),
         None => state.access.admit(identity, path.as_str()),
     };
-    admitted.map_err(|refused| ApiError::refused(&refused))
+    let caller = admitted.map_err(|refused| ApiError::refused(&refused))?;
+    // Another name of a route must not be a way around a rule that denies the route.
+    let policy = state.access.policy_of(identity).filter(|_| !route.takes_argument() && !path.is(route.path));
+    match policy {
+        Some(policy) if matches!(policy.decide(route.path), Decision::Denied(_)) => {
+            Err(ApiError::refused(&Refused::ByPolicy(policy.name().clone())))
+        }
+        _ => Ok(caller),
+    }
 }

@@ -1,12 +1,15 @@
 //! What a request needs to know. A request reads one snapshot and keeps it; a change builds a complete new one.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use kes_core::{Access, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::log::Logs;
+use super::metrics::Metrics;
 use super::pulse::Pulse;
 use super::routes::RouteSettings;
 use super::tls::TlsState;
@@ -40,4 +43,12 @@ pub struct Shared {
     pub requests: Semaphore,
     /// Whether the loop that accepts connections is alive.
     pub pulse: Pulse,
+    /// Where events go.
+    pub logs: Logs,
+    /// Somebody has named an enclave, and the log says so.
+    pub enclave_seen: AtomicBool,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whether the main listener tells the extended metrics.
+    pub extended_metrics: bool,
 }

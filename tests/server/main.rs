@@ -1,6 +1,7 @@
 //! The server as its clients see it: real TLS on a port of its own, status and body to the byte.
 
 mod api;
+mod audit;
 mod bodies;
 mod head;
 mod health;
@@ -9,6 +10,8 @@ mod http2;
 mod limits;
 mod listing;
 mod load;
+mod logs;
+mod metrics;
 mod names;
 mod panics;
 mod releases;

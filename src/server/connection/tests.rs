@@ -1,6 +1,5 @@
 //! The limits by themselves, in time that passes when nothing else happens. With real clients: `tests/server/limits.rs`.
 
-use http_body_util::{Full, StreamBody};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::timeout;
 
@@ -125,18 +124,5 @@ async fn who_asks_early_is_not_pressed_while_the_last_answer_is_on_its_way() {
     timeout(Duration::ZERO, ours.write_all(b"an answer that does not fit")).await.expect_err("it waits");
     theirs.write_all(b"GET").await.expect("it fits");
     ours.read_exact(&mut [0; 3]).await.expect("bytes");
-    assert_eq!(rest(&activity).await, IDLE);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_lasts_until_its_answer_is_complete() {
-    let activity = activity(true);
-    let whole = Answer::new(Full::new(Bytes::from_static(b"{}")), activity.begin());
-    assert_eq!(rest(&activity).await, IDLE, "an answer that nobody takes does not keep the connection");
-    drop(whole);
-    let stream = futures_util::stream::pending::<Result<Frame<Bytes>, io::Error>>();
-    let endless = Answer::new(StreamBody::new(stream), activity.begin());
-    pass(pin!(activity.expired()), IDLE * 10).await;
-    drop(endless);
     assert_eq!(rest(&activity).await, IDLE);
 }

@@ -2,6 +2,8 @@
 
 pub mod identity;
 pub mod key;
+pub mod log;
+pub mod metrics;
 pub mod policy;
 pub mod status;
 
@@ -21,6 +23,8 @@ pub struct Context<'a> {
     pub argument: &'a str,
     /// The argument is what was sent. If not, it has replacement characters for what was no UTF-8, and names nothing.
     pub is_text: bool,
+    /// What follows the path, as it was sent.
+    pub query: &'a str,
 }
 
 impl Context<'_> {

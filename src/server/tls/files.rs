@@ -107,6 +107,12 @@ pub(super) fn validity_warning(files: &TlsFiles, pair: &CertifiedKey, now: UnixT
     Some(format!("the certificate {} {problem}; hint: clients will refuse it, renew it", files.cert.display()))
 }
 
+/// When the certificate expires, in seconds since 1970. One that cannot be read counts as expired.
+pub(super) fn expiry(pair: &CertifiedKey) -> i64 {
+    let certificate = pair.cert.first().and_then(|certificate| X509Certificate::from_der(certificate).ok());
+    certificate.map_or(0, |(_, certificate)| certificate.validity().not_after.timestamp())
+}
+
 /// The certificates of a PEM file, or what is wrong with it. `setting` names the file in the configuration.
 fn read_certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = read(path, setting)?;

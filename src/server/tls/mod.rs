@@ -59,6 +59,7 @@ pub struct TlsState {
     config: Arc<ServerConfig>,
     verifier: Arc<ClientVerifier>,
     warning: Option<String>,
+    expires: i64,
 }
 
 impl TlsState {
@@ -94,6 +95,7 @@ impl TlsState {
         required: bool,
         roots: Option<files::Roots>,
     ) -> Result<Self, TlsFileError> {
+        let expires = files::expiry(&pair);
         let verifier = Arc::new(ClientVerifier::new(&provider, required, roots)?);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
@@ -105,13 +107,19 @@ impl TlsState {
         // Clients need one ticket to resume; a second is work for nothing.
         config.send_tls13_tickets = 1;
         config.session_storage = ServerSessionMemoryCache::new(TLS12_SESSIONS);
-        Ok(Self { config: Arc::new(config), verifier, warning: None })
+        Ok(Self { config: Arc::new(config), verifier, warning: None, expires })
     }
 
     /// What the operator should know: that our certificate is not valid now.
     #[must_use]
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
+    }
+
+    /// When our certificate expires, in seconds since 1970.
+    #[must_use]
+    pub fn expires(&self) -> i64 {
+        self.expires
     }
 
     /// The configuration to accept connections with.

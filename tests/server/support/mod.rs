@@ -1,6 +1,8 @@
 //! A server of the test's own, on a port of its own, and clients that see its bytes.
 
 mod client;
+mod exposition;
+mod follow;
 pub mod frames;
 mod raw;
 mod settings;
@@ -9,7 +11,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kes::server::{Server, Settings};
+use kes::server::{Logs, Server, Settings};
 use kes_core::ApiKey;
 use kes_keystores::{KeyStore, MemoryStore};
 use rustls_pki_types::CertificateDer;
@@ -17,6 +19,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use client::{Answer, Client, Connection, Protocol, TlsStream, get};
+pub use exposition::Exposition;
+pub use follow::Follow;
 pub use raw::Raw;
 pub use settings::Build;
 
@@ -28,6 +32,9 @@ pub const ADMIN: &str = "3ecfcdf38fcbe141ae26a1030f81e96b753365a46760ae6b578698a
 pub const USER_KEY: &str = "kes:v1:AGaV6VXHasF0FnaB60WdCOeTZ8eTIDikL4zlN16c8NAs";
 /// The user's identity.
 pub const USER: &str = "ea9826089311fe44d7590408ede9150f7c637b6cab0a91ee6fe1aa5d9fb366f6";
+
+/// The content type of metrics.
+pub const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A running server. It stops when this is dropped.
 pub struct TestServer {
@@ -55,6 +62,13 @@ impl TestServer {
         let store = build.store.clone().unwrap_or_else(|| Arc::new(MemoryStore::new()));
         let (settings, certificate) = build.settings();
         Self::run(settings, certificate, store).await
+    }
+
+    /// A server as `build` says, and its logs.
+    pub async fn with_logs(build: Build) -> (Logs, Self) {
+        let store = build.store.clone().unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let (settings, certificate) = build.settings();
+        (settings.logs.clone(), Self::run(settings, certificate, store).await)
     }
 
     async fn run(settings: Settings, certificate: CertificateDer<'static>, store: Arc<dyn KeyStore>) -> Self {

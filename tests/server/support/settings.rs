@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kes::keys::CacheSettings;
-use kes::server::{ClientMode, ConnectionLimits, ListenerLimits, RouteSettings, Settings, TlsFiles, TlsState};
+use kes::server::{
+    ClientMode, ConnectionLimits, ListenerLimits, Logs, Metrics, RouteSettings, Settings, TlsFiles, TlsState,
+};
 use kes_client::certificate;
 use kes_client::pem;
+use kes_config::{Level, Log};
 use kes_core::caller::Admin;
 use kes_core::{Access, KeyName, Policy, Rule};
 use kes_keystores::KeyStore;
@@ -33,6 +36,8 @@ pub struct Build {
     pub grace: Duration,
     pub probe_interval: Duration,
     pub legacy_error_texts: bool,
+    pub extended_metrics: bool,
+    pub log: Log,
     pub admin: String,
     pub policies: Vec<PolicyOf>,
 }
@@ -65,6 +70,8 @@ impl Default for Build {
             grace: Duration::from_secs(5),
             probe_interval: Duration::from_secs(10),
             legacy_error_texts: false,
+            extended_metrics: true,
+            log: Log { error: Level::OFF, audit: Level::OFF, repeat_interval: Duration::ZERO, ..Log::default() },
             admin: ADMIN.to_owned(),
             policies: vec![(
                 "my-app",
@@ -148,6 +155,9 @@ impl Build {
             .collect();
         let api = self.skip_auth.into_iter().map(|path| (path, true, None));
         let api = api.chain(self.timeouts.into_iter().map(|(path, timeout)| (path, false, Some(timeout))));
+        let metrics = Metrics::default();
+        let logs = Logs::new(&metrics);
+        logs.change(self.log).expect("the logs can be written");
         let settings = Settings {
             access: Access::new(Admin::new(self.admin), policies).expect("a consistent configuration"),
             tls: TlsState::load(&files, self.mode).expect("TLS"),
@@ -159,6 +169,9 @@ impl Build {
             probe_interval: self.probe_interval,
             grace: self.grace,
             legacy_error_texts: self.legacy_error_texts,
+            logs,
+            metrics,
+            extended_metrics: self.extended_metrics,
         };
         (settings, certificate)
     }
