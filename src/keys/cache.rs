@@ -8,6 +8,10 @@
 //! leaves at a deadline of its own without ending it for the others. A delete or create detaches the fetch that is in
 //! the air: it answers those who waited before, and changes nothing any more (specification: `server-api.md` §14,
 //! D-22, D-23).
+//!
+//! An entry can be made *due*, by a reload or where nobody knows what became of a create: its next use fetches it again.
+//! Until a fetch has succeeded it stays good by the rules above, so that a store which fails takes no key away
+//! (decision 37).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -15,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use kes_core::key::stored;
 use kes_core::{Key, KeyName};
 use kes_keystores::{KeyStore, StoreError};
@@ -54,13 +59,15 @@ pub struct Cache {
 #[derive(Debug)]
 struct Inner {
     store: Arc<dyn KeyStore>,
-    settings: CacheSettings,
+    settings: ArcSwap<CacheSettings>,
     hasher: RandomState,
     shards: Vec<RwLock<Shard>>,
     /// All times are kept as milliseconds since this.
     epoch: Instant,
     /// When the store went offline, plus one; zero while it is online.
     offline_since: AtomicU64,
+    /// Never used: dropped with the last user of the cache, it tells who waits for that.
+    in_use: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +81,8 @@ struct Entry {
     key: Arc<Key>,
     inserted: u64,
     used: AtomicU64,
+    /// To be fetched again before it is used, if the store answers.
+    due: bool,
 }
 
 /// A fetch under way. The receiver is also what tells one flight from another.
@@ -89,22 +98,24 @@ impl Cache {
         let shards = if settings.max_keys < SHARDING_FROM { 1 } else { SHARDS };
         let inner = Inner {
             store,
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             hasher: RandomState::new(),
             shards: (0..shards).map(|_| RwLock::default()).collect(),
             epoch: Instant::now(),
             offline_since: AtomicU64::new(0),
+            in_use: watch::Sender::new(()),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// The key, if it is cached. Marks it as used.
+    /// The key, if it is cached and need not be fetched first. Marks it as used.
     #[must_use]
     pub fn cached(&self, name: &KeyName) -> Option<Arc<Key>> {
         self.inner.cached(name)
     }
 
-    /// The key from the store, or `None` if there is no such key. Joins a fetch that is under way.
+    /// The key from the store, or `None` if there is no such key. Joins a fetch that is under way. If it fails, a cached
+    /// key that was only due is the answer.
     ///
     /// # Errors
     /// The store failed, or the entry is no key.
@@ -114,8 +125,13 @@ impl Cache {
             Joined::Flight(outcome) => outcome,
         };
         let ended = outcome.wait_for(Option::is_some).await.map(|outcome| (*outcome).clone());
-        ended.ok().flatten().unwrap_or_else(|| {
+        let fetched = ended.ok().flatten().unwrap_or_else(|| {
             Err(StoreError::Unavailable(format!("the fetch of key `{name}` ended without an outcome")).into())
+        });
+        fetched.or_else(|error| {
+            let cached = self.inner.living(name).ok_or_else(|| error.clone())?;
+            tracing::debug!("key `{name}` is used as it was cached: {error}");
+            Ok(Some(cached))
         })
     }
 
@@ -129,6 +145,43 @@ impl Cache {
     /// Lets whoever asks from now on start a fetch of its own.
     pub fn detach_flight(&self, name: &KeyName) {
         self.inner.write(name).flights.remove(name);
+    }
+
+    /// Has whoever asks from now on look into the store first, with a fetch that begins after this.
+    pub fn make_due(&self, name: &KeyName) {
+        let mut shard = self.inner.write(name);
+        shard.flights.remove(name);
+        if let Some(entry) = shard.entries.get_mut(name) {
+            entry.due = true;
+        }
+    }
+
+    /// The same for all names.
+    pub fn make_all_due(&self) {
+        for shard in &self.inner.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            shard.flights.clear();
+            shard.entries.values_mut().for_each(|entry| entry.due = true);
+        }
+    }
+
+    /// Goes on with other settings. Keys that are too many for them go, the least recently used ones first; the bound is
+    /// exact for a cache that was made for fewer than 4096 keys, and rounded up to a multiple of 16 for others.
+    pub fn configure(&self, settings: CacheSettings) {
+        self.inner.settings.store(Arc::new(settings));
+        let capacity = self.inner.capacity();
+        for shard in &self.inner.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            while shard.entries.len() > capacity {
+                shard.forget_oldest();
+            }
+        }
+    }
+
+    /// Ends when nobody uses this cache any more, fetches under way included.
+    pub fn unused(&self) -> impl Future<Output = ()> + use<> {
+        let mut in_use = self.inner.in_use.subscribe();
+        async move { while in_use.changed().await.is_ok() {} }
     }
 
     /// Says whether the store answers. The moment of the first `false` is when it went offline.
@@ -155,7 +208,8 @@ impl Cache {
     /// How often [`Cache::sweep`] should run.
     #[must_use]
     pub fn sweep_interval(&self) -> Duration {
-        let shortest = self.inner.settings.any.min(self.inner.settings.unused) / 2;
+        let settings = self.inner.settings.load();
+        let shortest = settings.any.min(settings.unused) / 2;
         shortest.clamp(Duration::from_millis(10), Duration::from_secs(15))
     }
 
@@ -204,20 +258,37 @@ impl Inner {
         self.live_entry(&read(self.shard(name)), name)
     }
 
+    /// The key of an entry that can be used without asking the store. One that is due can while it is known to be down.
     fn live_entry(&self, shard: &Shard, name: &KeyName) -> Option<Arc<Key>> {
-        let entry = shard.entries.get(name).filter(|entry| self.is_alive(entry))?;
+        let entry = shard.entries.get(name)?;
+        if entry.due && self.offline_since.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.use_entry(entry)
+    }
+
+    /// The key, if it is cached, due or not.
+    fn living(&self, name: &KeyName) -> Option<Arc<Key>> {
+        self.use_entry(read(self.shard(name)).entries.get(name)?)
+    }
+
+    fn use_entry(&self, entry: &Entry) -> Option<Arc<Key>> {
+        if !self.is_alive(entry) {
+            return None;
+        }
         entry.used.store(self.now(), Ordering::Relaxed);
         Some(Arc::clone(&entry.key))
     }
 
     fn is_alive(&self, entry: &Entry) -> bool {
         let now = self.now();
+        let settings = self.settings.load();
         // While offline, time stands still for the two ordinary rules, and `offline` counts instead.
         let mut counted = now;
         if let Some(since) = self.offline_since.load(Ordering::Relaxed).checked_sub(1)
-            && !self.settings.offline.is_zero()
+            && !settings.offline.is_zero()
         {
-            let end = since.saturating_add(millis(self.settings.offline));
+            let end = since.saturating_add(millis(settings.offline));
             if now < end {
                 counted = counted.min(since);
             } else if entry.inserted < end {
@@ -225,8 +296,8 @@ impl Inner {
             }
             // What a store gave that only fails its status check, and gave after the end, lives by the ordinary rules.
         }
-        counted.saturating_sub(entry.inserted) < millis(self.settings.any)
-            && counted.saturating_sub(entry.used.load(Ordering::Relaxed)) < millis(self.settings.unused)
+        counted.saturating_sub(entry.inserted) < millis(settings.any)
+            && counted.saturating_sub(entry.used.load(Ordering::Relaxed)) < millis(settings.unused)
     }
 
     fn join_or_start(self: &Arc<Self>, name: &KeyName) -> Joined {
@@ -259,19 +330,31 @@ impl Inner {
     }
 
     fn insert(&self, shard: &mut Shard, name: &KeyName, key: &Arc<Key>) {
-        let capacity = self.settings.max_keys.div_ceil(self.shards.len());
+        let capacity = self.capacity();
         if capacity == 0 {
             return;
         }
         if shard.entries.len() >= capacity && !shard.entries.contains_key(name) {
-            let oldest = shard.entries.iter().min_by_key(|(_, entry)| entry.used.load(Ordering::Relaxed));
-            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
-                shard.entries.remove(&oldest);
-            }
+            shard.forget_oldest();
         }
         let now = self.now();
-        let entry = Entry { key: Arc::clone(key), inserted: now, used: AtomicU64::new(now) };
+        let entry = Entry { key: Arc::clone(key), inserted: now, used: AtomicU64::new(now), due: false };
         shard.entries.insert(name.clone(), entry);
+    }
+
+    /// Most entries of a shard.
+    fn capacity(&self) -> usize {
+        self.settings.load().max_keys.div_ceil(self.shards.len())
+    }
+}
+
+impl Shard {
+    /// Removes the entry that was not used for the longest time.
+    fn forget_oldest(&mut self) {
+        let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used.load(Ordering::Relaxed));
+        if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+            self.entries.remove(&oldest);
+        }
     }
 }
 
@@ -285,10 +368,14 @@ struct InFlight {
 impl InFlight {
     fn land(&self, result: &Outcome) {
         let mut shard = self.cache.write(&self.name);
-        if self.take_off(&mut shard)
-            && let Ok(Some(key)) = result
-        {
-            self.cache.insert(&mut shard, &self.name, key);
+        if !self.take_off(&mut shard) {
+            return;
+        }
+        match result {
+            Ok(Some(key)) => self.cache.insert(&mut shard, &self.name, key),
+            // An entry that was due may still be there.
+            Ok(None) => drop(shard.entries.remove(&self.name)),
+            Err(_) => {}
         }
     }
 

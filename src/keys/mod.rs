@@ -147,7 +147,9 @@ impl Keys {
                     // A cached key of this name was deleted by somebody else since, and would seal what nobody can open.
                     Ok(Created::New) => cache.evict(&name),
                     // Whoever asks from now on must not be answered by a fetch that found nothing before.
-                    Ok(Created::NameTaken) | Err(_) => cache.detach_flight(&name),
+                    Ok(Created::NameTaken) => cache.detach_flight(&name),
+                    // Nor, where nobody knows whether the key was made, by what was cached before.
+                    Err(_) => cache.make_due(&name),
                 }
                 created
             })
@@ -170,20 +172,31 @@ impl Keys {
         Ok(ended??)
     }
 
-    /// Makes sure that a key of this name exists and can be used.
+    /// Makes sure that keys of these names exist and can be used. None is made unless all others exist or can be made, as
+    /// far as the store tells beforehand.
     ///
     /// # Errors
-    /// Store and random failures, an entry that is no key included.
-    pub async fn ensure(&self, caller: &Caller, name: &KeyName) -> Result<(), KeyError> {
-        match self.get(caller, name).await {
-            Err(KeyError::Absent) => {}
-            found => return found.map(drop),
+    /// The name, and why: store and random failures, an entry that is no key included.
+    pub async fn ensure(&self, caller: &Caller, names: &[KeyName]) -> Result<(), (KeyName, KeyError)> {
+        let mut missing = Vec::new();
+        for name in names {
+            // What is cached may have been deleted elsewhere.
+            self.cache.make_due(name);
+            match self.get(caller, name).await {
+                Ok(_) => {}
+                Err(KeyError::Absent) => missing.push(name),
+                Err(error) => return Err((name.clone(), error)),
+            }
         }
-        match self.create(caller, name).await {
-            // Another server was faster.
-            Err(KeyError::NameTaken) => self.get(caller, name).await.map(drop),
-            made => made,
+        for name in missing {
+            let made = match self.create(caller, name).await {
+                // Another server was faster.
+                Err(KeyError::NameTaken) => self.get(caller, name).await.map(drop),
+                made => made,
+            };
+            made.map_err(|error| (name.clone(), error))?;
         }
+        Ok(())
     }
 
     /// The key of this name, from the cache or the store.

@@ -16,7 +16,7 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
     let mode = ClientMode { required: !config.any_skip_auth(), verified: config.tls.verify_clients };
     let files =
         TlsFiles { key: config.tls.key, cert: config.tls.cert, password: config.tls.password, ca: config.tls.ca };
-    let tls = TlsState::load(&files, mode).map_err(Failure::configuration)?;
+    let tls = TlsState::load(files, mode).map_err(Failure::configuration)?;
     if let Some(warning) = tls.warning() {
         eprintln!("WARNING: {warning}");
     }

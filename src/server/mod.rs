@@ -7,6 +7,7 @@
 //! A background task always has an owner, who ends and joins it: [`Server::run`].
 
 mod body;
+mod certificate;
 mod connection;
 mod error;
 mod exchange;
@@ -20,6 +21,7 @@ pub mod metrics;
 pub mod path;
 mod peer;
 mod pulse;
+mod reload;
 mod reply;
 mod routes;
 mod service;
@@ -37,7 +39,7 @@ use arc_swap::ArcSwap;
 use kes_core::{Access, Clock, KeyName, SystemClock};
 use kes_keystores::KeyStore;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -48,12 +50,14 @@ pub use listener::ListenerLimits;
 pub use log::Logs;
 pub use metrics::Metrics;
 pub use pulse::Pulse;
+pub use reload::{Handle, ReloadError};
 pub use routes::{Found, ROUTES, RouteSettings, find};
-pub use tls::{ClientMode, TlsFileError, TlsFiles, TlsState, provider};
+pub use tls::{ClientMode, TlsFileError, TlsFiles, TlsState, TlsWatch, provider};
 
 use crate::keys::{CacheSettings, KeyError, Keys};
 use listener::Phase;
-use state::{Shared, State};
+use reload::Retired;
+use state::{Places, Shared, State};
 
 /// How long connections get to end after those in flight were cancelled.
 const CUT_TIME: Duration = Duration::from_millis(200);
@@ -119,6 +123,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     shared: Arc<Shared>,
+    retired: mpsc::UnboundedReceiver<Retired>,
     limits: ListenerLimits,
     probe_interval: Duration,
     grace: Duration,
@@ -136,36 +141,26 @@ impl Server {
     ) -> Result<Self, StartError> {
         let (listener, local) = listen.into().open().await?;
         let keys = Arc::new(Keys::new(store, settings.cache, Arc::new(SystemClock)).counting(settings.metrics.cache()));
-        for name in &settings.keys {
-            let made = keys.ensure(&settings.access.server(), name).await;
-            made.map_err(|error| StartError::PredefinedKey { name: name.clone(), error })?;
-        }
-        let state = State {
-            access: settings.access,
-            keys,
-            routes: settings.routes,
-            tls: Arc::new(settings.tls),
-            legacy_error_texts: settings.legacy_error_texts,
-        };
+        let made = keys.ensure(&settings.access.server(), &settings.keys).await;
+        made.map_err(|(name, error)| StartError::PredefinedKey { name, error })?;
+        let (limits, probe_interval, grace) = (settings.listener, settings.probe_interval, settings.grace);
+        let (logs, metrics) = (settings.logs.clone(), settings.metrics.clone());
+        let places = Places::new(settings.requests);
+        let (retired, receiver) = mpsc::unbounded_channel();
         let shared = Shared {
-            state: ArcSwap::from_pointee(state),
+            state: ArcSwap::from_pointee(State::new(settings, keys, places)),
             started: SystemClock.now(),
             started_at: Instant::now(),
-            requests: Semaphore::new(settings.requests),
             pulse: Pulse::default(),
-            logs: settings.logs,
+            logs,
             enclave_seen: AtomicBool::new(false),
-            metrics: settings.metrics,
-            extended_metrics: settings.extended_metrics,
+            metrics,
+            changing: Mutex::default(),
+            changed: watch::Sender::new(()),
+            retired,
         };
-        Ok(Self {
-            listener,
-            address: local,
-            shared: Arc::new(shared),
-            limits: settings.listener,
-            probe_interval: settings.probe_interval,
-            grace: settings.grace,
-        })
+        let shared = Arc::new(shared);
+        Ok(Self { listener, address: local, shared, retired: receiver, limits, probe_interval, grace })
     }
 
     /// The address that is listened on, with its real port.
@@ -174,18 +169,29 @@ impl Server {
         self.address
     }
 
+    /// Changes the server, also while it [runs](Self::run).
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.shared))
+    }
+
     /// Whether the loop that accepts connections is alive, once the server [runs](Self::run).
     #[must_use]
     pub fn pulse(&self) -> Pulse {
         self.shared.pulse.clone()
     }
 
-    /// Serves until `stop` is ready, lets requests in flight end, and closes the store. `cut` ends the waiting.
+    /// Serves until `stop` is ready, lets requests in flight end, and closes the store. `cut` ends the waiting. No
+    /// [`Handle`] may change the server any more once it is told to stop.
     pub async fn run(self, stop: impl Future<Output = ()>, cut: impl Future<Output = ()>) {
         let (phase, receiver) = watch::channel(Phase::Serving);
         let mut background = JoinSet::new();
         background.spawn(self.shared.logs.clone().report_repeats());
         background.spawn(maintain(Arc::clone(&self.shared), self.probe_interval));
+        background.spawn(certificate::look_after(Arc::clone(&self.shared)));
+        let (ended, has_ended) = watch::channel(false);
+        let mut closing = JoinSet::new();
+        closing.spawn(reload::close_retired(self.retired, has_ended));
         let serving = tokio::spawn(listener::serve(self.listener, Arc::clone(&self.shared), self.limits, receiver));
         stop.await;
         // Only this end can say it; whoever listens has its own copy.
@@ -203,21 +209,22 @@ impl Server {
             let _ = tokio::time::timeout(CUT_TIME, async { while connections.join_next().await.is_some() {} }).await;
         }
         background.shutdown().await;
+        ended.send_replace(true);
         let store = Arc::clone(self.shared.state.load().keys.store());
-        let _ = tokio::time::timeout(self.grace, store.close()).await;
+        let close_all = async { tokio::join!(store.close(), closing.join_next()) };
+        let _ = tokio::time::timeout(self.grace, close_all).await;
+        closing.shutdown().await;
     }
 }
 
 /// Keeps the cache: frees what expired, and asks the store how it is.
 async fn maintain(shared: Arc<Shared>, probe_interval: Duration) {
-    let sweep_interval = shared.state.load().keys.cache().sweep_interval();
-    let mut sweep = tokio::time::interval(sweep_interval);
     let mut probe = tokio::time::interval(probe_interval.max(Duration::from_millis(100)));
-    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let sweeping = async {
         loop {
-            sweep.tick().await;
+            let interval = shared.state.load().keys.cache().sweep_interval();
+            tokio::time::sleep(interval).await;
             shared.state.load().keys.cache().sweep();
         }
     };

@@ -178,7 +178,7 @@ pub fn find(path: &DecodedPath) -> Found<'_> {
 }
 
 /// What the configuration says of each route, in the order of [`ROUTES`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RouteSettings(Vec<RouteSetting>);
 
 /// What the configuration says of one route.

@@ -166,7 +166,7 @@ async fn handle(
     let caller = &admit(context.state, identity, route, path, context.argument)?;
     // A place is waited for as long as the request has time, and only by who was let in: nobody else can fill the places,
     // and a refusal waits for nothing.
-    let _place = context.shared.requests.acquire().await;
+    let _place = context.state.places.take().await;
     match route.endpoint {
         Endpoint::KeyCreate => key::create(context, caller).await,
         Endpoint::KeyImport => key::import(context, caller, body).await,

@@ -5,21 +5,23 @@ use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use kes_core::{Access, Timestamp};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
+use super::Settings;
 use super::log::Logs;
 use super::metrics::Metrics;
 use super::pulse::Pulse;
+use super::reload::Retired;
 use super::routes::RouteSettings;
 use super::tls::TlsState;
 use crate::keys::Keys;
 
 /// One complete, immutable state of the server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State {
     /// Who may do what.
-    pub access: Access,
+    pub access: Arc<Access>,
     /// The keys.
     pub keys: Arc<Keys>,
     /// What the configuration says of each route.
@@ -28,6 +30,50 @@ pub struct State {
     pub tls: Arc<TlsState>,
     /// Errors in the words of releases before 2022.
     pub legacy_error_texts: bool,
+    /// Whether the main listener tells the extended metrics.
+    pub extended_metrics: bool,
+    /// A place for each request in flight; others wait.
+    pub places: Places,
+}
+
+impl State {
+    /// What `settings` say of requests and new connections.
+    pub fn new(settings: Settings, keys: Arc<Keys>, places: Places) -> Self {
+        Self {
+            access: Arc::new(settings.access),
+            keys,
+            routes: settings.routes,
+            tls: Arc::new(settings.tls),
+            legacy_error_texts: settings.legacy_error_texts,
+            extended_metrics: settings.extended_metrics,
+            places,
+        }
+    }
+}
+
+/// Places for requests in flight. Clones are the same places.
+#[derive(Clone, Debug)]
+pub struct Places {
+    count: usize,
+    free: Arc<Semaphore>,
+}
+
+impl Places {
+    /// This many of them.
+    pub fn new(count: usize) -> Self {
+        Self { count, free: Arc::new(Semaphore::new(count)) }
+    }
+
+    /// The same places if there are to be as many; otherwise new ones, beside which those that are taken remain until
+    /// they are free.
+    pub fn resized(&self, count: usize) -> Self {
+        if count == self.count { self.clone() } else { Self::new(count) }
+    }
+
+    /// Waits for a place and takes it.
+    pub async fn take(&self) -> impl Drop + use<'_> {
+        self.free.acquire().await.expect("it is never closed")
+    }
 }
 
 /// What outlives every state.
@@ -39,8 +85,6 @@ pub struct Shared {
     pub started: Timestamp,
     /// When the server started, for the uptime.
     pub started_at: Instant,
-    /// A place for each request in flight; others wait.
-    pub requests: Semaphore,
     /// Whether the loop that accepts connections is alive.
     pub pulse: Pulse,
     /// Where events go.
@@ -49,6 +93,23 @@ pub struct Shared {
     pub enclave_seen: AtomicBool,
     /// What is counted.
     pub metrics: Metrics,
-    /// Whether the main listener tells the extended metrics.
-    pub extended_metrics: bool,
+    /// Held by whoever makes a new state. One at a time: each begins with what the last one left.
+    pub changing: Mutex<()>,
+    /// Told of every new state.
+    pub changed: watch::Sender<()>,
+    /// Takes what a new state has left behind.
+    pub retired: mpsc::UnboundedSender<Retired>,
+}
+
+impl Shared {
+    /// Puts a new state in the place of the present one, for the next request and the next connection. Only for who holds
+    /// `changing`.
+    pub fn replace(&self, state: State) {
+        let old = self.state.swap(Arc::new(state));
+        if !Arc::ptr_eq(&old.keys, &self.state.load().keys) {
+            // Nobody takes it only when the server has ended.
+            let _ = self.retired.send(Retired::new(&old.keys));
+        }
+        self.changed.send_replace(());
+    }
 }

@@ -85,14 +85,14 @@ fn tls_files_and_what_is_wrong_with_them_do_not_show_the_private_key() {
     std::fs::write(path("key"), pem::write_private_key(&key, None).expect("PEM").expose()).expect("written");
     let canary = Canary::letters();
     secrets.add_key("password", &canary.0);
-    let tls_files = kes::server::TlsFiles {
+    let tls_files = Arc::new(kes::server::TlsFiles {
         key: path("key"),
         cert: path("cert"),
         password: Some(SecretText::from(canary.text())),
         ca: None,
-    };
+    });
     let mode = kes::server::ClientMode { required: true, verified: false };
-    let state = kes::server::TlsState::load(&tls_files, mode).expect("TLS");
+    let state = kes::server::TlsState::load(Arc::clone(&tls_files), mode).expect("TLS");
     for said in [shown(&tls_files), shown(&state), shown(&key)] {
         secrets.assert_absent(&said, "Debug");
     }
@@ -102,7 +102,7 @@ fn tls_files_and_what_is_wrong_with_them_do_not_show_the_private_key() {
     std::fs::write(path("broken"), broken).expect("written");
     for (cert, key) in [("key", "key"), ("key", "cert"), ("cert", "broken")] {
         let files = kes::server::TlsFiles { key: path(key), cert: path(cert), password: None, ca: None };
-        let error = kes::server::TlsState::load(&files, mode).expect_err("wrong files");
+        let error = kes::server::TlsState::load(files, mode).expect_err("wrong files");
         secrets.assert_absent(format!("{error} {}", shown(&error)), "an error");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use aws_lc_rs::digest;
 use kes_client::pem::{self, PemError};
 use kes_core::SecretBytes;
 use rustls::RootCertStore;
@@ -68,6 +69,34 @@ pub(super) struct Roots {
     pub(super) store: RootCertStore,
     /// The certificates of `tls.ca`, to recognise one that is presented as a client's own.
     pub(super) configured: Vec<CertificateDer<'static>>,
+}
+
+/// Tells one content of all files from another.
+pub(super) type Fingerprint = [u8; digest::SHA256_OUTPUT_LEN];
+
+/// The fingerprint of what the files hold now. One that cannot be read has a content of its own.
+pub(super) fn fingerprint(files: &TlsFiles) -> Fingerprint {
+    let mut all = digest::Context::new(&digest::SHA256);
+    let mut add = |path: &Path| {
+        let content = fs::read(path).map(SecretBytes::from).map_err(|error| error.kind());
+        let content = match &content {
+            Ok(content) => digest::digest(&digest::SHA256, content.expose()),
+            Err(kind) => digest::digest(&digest::SHA256, format!("{kind:?}").as_bytes()),
+        };
+        all.update(digest::digest(&digest::SHA256, path.as_os_str().as_encoded_bytes()).as_ref());
+        all.update(content.as_ref());
+    };
+    add(&files.key);
+    add(&files.cert);
+    if let Some(ca) = &files.ca {
+        match entries(ca) {
+            Ok(Some(entries)) => entries.iter().filter(|entry| is_file(entry)).for_each(|entry| add(entry)),
+            _ => add(ca),
+        }
+    }
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.copy_from_slice(all.finish().as_ref());
+    fingerprint
 }
 
 /// The certificate chain and its key.
@@ -194,20 +223,29 @@ pub(super) fn read_roots(ca: Option<&Path>) -> Result<Roots, TlsFileError> {
 pub(super) fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
     let failed = |path: &Path, reason| TlsFileError::Ca { path: path.to_owned(), reason };
     let certificates_of = |path: &Path| read_certificates(path, "tls.ca").map_err(|reason| failed(path, reason));
-    if !fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+    let Some(entries) = entries(path).map_err(|error| failed(path, error.to_string()))? else {
         return certificates_of(path);
-    }
-    let entries = fs::read_dir(path)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>());
-    let mut entries = entries.map_err(|error| failed(path, error.to_string()))?;
-    // So that of several bad files the same one is named every time.
-    entries.sort();
+    };
     let mut certificates = Vec::new();
-    for entry in entries {
-        // After following links, so that a directory that Kubernetes mounts (`..data`) is no hurdle.
-        if fs::metadata(&entry).is_ok_and(|metadata| metadata.is_file()) {
-            certificates.append(&mut certificates_of(&entry)?);
-        }
+    for entry in entries.iter().filter(|entry| is_file(entry)) {
+        certificates.append(&mut certificates_of(entry)?);
     }
     Ok(certificates)
+}
+
+/// What is in a directory, or nothing if it is none. Sorted, so that of several bad files the same one is named every
+/// time.
+fn entries(path: &Path) -> io::Result<Option<Vec<PathBuf>>> {
+    if !fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(None);
+    }
+    let mut entries =
+        fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    Ok(Some(entries))
+}
+
+/// After following links, so that a directory that Kubernetes mounts (`..data`) is no hurdle.
+fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }

@@ -10,11 +10,13 @@
 //! Whatever the mode, the client proves that it holds the key of the certificate that it sends first (specification:
 //! `server-api.md` §1.2).
 
+mod expiry;
 mod files;
 mod verifier;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kes_core::SecretText;
 use rustls::crypto::CryptoProvider;
@@ -24,6 +26,8 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
+pub use expiry::Expiry;
+use files::Fingerprint;
 pub use files::TlsFileError;
 use verifier::ClientVerifier;
 
@@ -52,6 +56,25 @@ pub struct ClientMode {
     pub verified: bool,
 }
 
+/// How a server looks after its files while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct TlsWatch {
+    /// How often the files are looked at for new content; `None`: never.
+    pub every: Option<Duration>,
+    /// How long before the certificate's end somebody is warned.
+    pub expiry_warnings: Vec<Duration>,
+}
+
+/// Where a configuration came from, to read it again.
+#[derive(Debug)]
+struct Source {
+    files: Arc<TlsFiles>,
+    mode: ClientMode,
+    /// Of what the files held before they were read: if they change meanwhile, they count as changed.
+    fingerprint: Fingerprint,
+    read_at: UnixTime,
+}
+
 /// One complete TLS configuration. Its tickets are good with this one only, since a resumed handshake does not ask
 /// the verifier.
 #[derive(Debug)]
@@ -60,6 +83,10 @@ pub struct TlsState {
     verifier: Arc<ClientVerifier>,
     warning: Option<String>,
     expires: i64,
+    /// Our certificate.
+    certificate: Option<CertificateDer<'static>>,
+    source: Option<Source>,
+    watch: TlsWatch,
 }
 
 impl TlsState {
@@ -67,16 +94,45 @@ impl TlsState {
     ///
     /// # Errors
     /// A file cannot be read, or is not what it should be.
-    pub fn load(files: &TlsFiles, mode: ClientMode) -> Result<Self, TlsFileError> {
+    pub fn load(files: impl Into<Arc<TlsFiles>>, mode: ClientMode) -> Result<Self, TlsFileError> {
+        let files = files.into();
+        let (fingerprint, read_at) = (files::fingerprint(&files), UnixTime::now());
         let provider = Arc::new(provider());
-        let pair = files::read_pair(files, &provider)?;
-        let warning = files::validity_warning(files, &pair, UnixTime::now());
+        let pair = files::read_pair(&files, &provider)?;
+        let warning = files::validity_warning(&files, &pair, read_at);
         let roots = if mode.verified { Some(files::read_roots(files.ca.as_deref())?) } else { None };
         if let (None, Some(ca)) = (&roots, &files.ca) {
             // Not used, but a path that is wrong now would be a surprise later.
             files::read_ca(ca)?;
         }
-        Ok(Self { warning, ..Self::build(provider, pair, mode.required, roots)? })
+        let state = Self::build(provider, pair, mode.required, roots)?;
+        Ok(Self { warning, source: Some(Source { files, mode, fingerprint, read_at }), ..state })
+    }
+
+    /// The same configuration, looked after while the server runs. Without this nobody does.
+    #[must_use]
+    pub fn watched(self, watch: TlsWatch) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// What the files at the same paths say now, for the same mode, or `None` if their content is unchanged. Follows
+    /// links. Blocks while it reads.
+    ///
+    /// # Errors
+    /// As [`TlsState::load`].
+    pub fn reread(&self) -> Result<Option<Self>, TlsFileError> {
+        let Some(source) = &self.source else { return Ok(None) };
+        if files::fingerprint(&source.files) == source.fingerprint {
+            return Ok(None);
+        }
+        let state = Self::load(Arc::clone(&source.files), source.mode)?;
+        Ok(Some(state.watched(self.watch.clone())))
+    }
+
+    /// How often [`TlsState::reread`] is due; `None`: never.
+    #[must_use]
+    pub fn watch_interval(&self) -> Option<Duration> {
+        self.watch.every.filter(|_| self.source.is_some())
     }
 
     /// From a certificate in memory, for development: any client certificate is let through, and one is required.
@@ -96,6 +152,7 @@ impl TlsState {
         roots: Option<files::Roots>,
     ) -> Result<Self, TlsFileError> {
         let expires = files::expiry(&pair);
+        let certificate = pair.cert.first().cloned();
         let verifier = Arc::new(ClientVerifier::new(&provider, required, roots)?);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
@@ -107,7 +164,8 @@ impl TlsState {
         // Clients need one ticket to resume; a second is work for nothing.
         config.send_tls13_tickets = 1;
         config.session_storage = ServerSessionMemoryCache::new(TLS12_SESSIONS);
-        Ok(Self { config: Arc::new(config), verifier, warning: None, expires })
+        let config = Arc::new(config);
+        Ok(Self { config, verifier, warning: None, expires, certificate, source: None, watch: TlsWatch::default() })
     }
 
     /// What the operator should know: that our certificate is not valid now.

@@ -160,7 +160,7 @@ impl Build {
         logs.change(self.log).expect("the logs can be written");
         let settings = Settings {
             access: Access::new(Admin::new(self.admin), policies).expect("a consistent configuration"),
-            tls: TlsState::load(&files, self.mode).expect("TLS"),
+            tls: TlsState::load(files, self.mode).expect("TLS"),
             routes: RouteSettings::new(api.collect::<Vec<_>>()),
             cache: self.cache,
             keys: self.keys,

@@ -81,7 +81,7 @@ impl Files {
             ca: self.ca.clone(),
         };
         let mode = ClientMode { required: true, verified: self.verified };
-        TlsState::load(&files, mode).map_err(|error| error.to_string())
+        TlsState::load(files, mode).map_err(|error| error.to_string())
     }
 
     /// What is said of these files, which must not load: without the directory, and without anything of a key.

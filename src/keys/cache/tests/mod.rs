@@ -9,6 +9,7 @@ use tokio::time::{advance, timeout};
 use super::super::Keys;
 use super::*;
 
+mod due;
 mod expiry;
 mod flights;
 
