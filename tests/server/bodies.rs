@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::frames::{self, Frames, Outcome};
-use crate::support::{Answer, Build, Client, Connection, Raw, TestServer, error};
+use crate::support::{Answer, Build, Client, Protocol, Raw, TestServer, error};
 
 /// The most that a body may have (`server-api.md` §7.1).
 const LIMIT: usize = 1_000_000;
@@ -65,10 +65,9 @@ async fn a_body_may_have_a_million_bytes_and_not_one_more() {
     assert!(framed.body.starts_with("{\"ciphertext\":"), "{framed:?}");
     for body in [padded(LIMIT + 1), format!("{{}}{}", " ".repeat(LIMIT - 1)), "x".repeat(LIMIT + 1)] {
         for admin in server.admin().over_both() {
-            let mut connection = admin.connect().await.expect("a connection");
-            let answer = connection.send(http::Method::PUT, path, &body).await.expect("an answer");
+            let answer = admin.put(path, &body).await;
             assert_eq!(answer.line(), invalid(), "announced");
-            let closes = matches!(connection, Connection::Http1(_)).then_some("close");
+            let closes = (admin.protocol == Protocol::Http1).then_some("close");
             assert_eq!(answer.header("connection"), closes);
         }
         let (chunked, framed) = of_unknown_length(&server.admin(), path, &body).await;

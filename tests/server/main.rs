@@ -3,6 +3,7 @@
 mod api;
 mod audit;
 mod bodies;
+mod cache;
 mod head;
 mod health;
 mod http1;

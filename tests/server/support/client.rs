@@ -209,14 +209,6 @@ impl Connection {
         let body = String::from_utf8(body.to_vec()).expect("text");
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
-
-    /// Whether the server has ended the connection.
-    pub fn is_closed(&self) -> bool {
-        match self {
-            Self::Http1(sender) => sender.is_closed(),
-            Self::Http2(sender) => sender.is_closed(),
-        }
-    }
 }
 
 /// A `GET` request in HTTP/1.1 text.

@@ -111,13 +111,6 @@ impl Build {
         self
     }
 
-    /// Verifies client certificates against `ca`, PEM.
-    pub fn verified(mut self, ca: String) -> Self {
-        self.mode.verified = true;
-        self.ca = Some(ca);
-        self
-    }
-
     pub fn policy(
         mut self,
         name: &'static str,
