@@ -29,14 +29,14 @@ pub(super) fn most_connections() -> usize {
     connections.and_then(|connections| usize::try_from(connections).ok()).unwrap_or(usize::MAX)
 }
 
-/// Switches core dumps off and locks memory. All of it is tried and none required (decision 24).
+/// Switches core dumps off, and keeps others of the same user from looking into the memory.
+pub(super) fn no_dumps() -> rustix::io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+}
+
+/// Locks memory. It is tried and not required (decision 24).
 pub(super) fn process(lock_all: bool) -> MemoryLocking {
-    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
-    if let Err(error) =
-        setrlimit(Resource::Core, no_core).and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
-    {
-        tracing::warn!("core dumps cannot be switched off: {error}");
-    }
     if lock_all && may_lock_everything() {
         // Pages are locked when they are first touched: memory that nobody uses stays free.
         match rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT) {

@@ -96,6 +96,10 @@ enum StorePlan {
 
 /// Runs the server until it is told to stop.
 pub fn run(options: &Options) -> ExitCode {
+    // Before any secret is read.
+    if let Err(error) = harden::no_dumps() {
+        eprintln!("WARNING: core dumps cannot be switched off: {error}");
+    }
     let outcome = plan(options).and_then(|plan| {
         if options.check {
             print("The configuration is valid.\n");
@@ -114,6 +118,7 @@ pub fn run(options: &Options) -> ExitCode {
 
 fn plan(options: &Options) -> Result<Plan, Failure> {
     let verify_clients = warn_of_old_flags(options)?;
+    let address = options.address.as_deref().filter(|text| !text.is_empty());
     if options.dev {
         if options.config.is_some() {
             return Err(Failure::other("'--dev' and '--config' exclude each other. See 'kes server --help'"));
@@ -121,13 +126,12 @@ fn plan(options: &Options) -> Result<Plan, Failure> {
         if verify_clients {
             return Err(Failure::other("'--dev' cannot verify clients: remove '--auth=on'. See 'kes server --help'"));
         }
-        return dev::plan(options.address.as_deref());
+        return dev::plan(address);
     }
     let Some(path) = &options.config else {
         let message = "no configuration: '--config FILE' names it, and '--dev' needs none. See 'kes server --help'";
         return Err(Failure::other(message));
     };
-    let address = options.address.as_deref().filter(|text| !text.is_empty());
     let overrides = Overrides {
         address: address.map(kes_config::parse_address).transpose().map_err(bad_address)?,
         key: options.key.clone(),
@@ -137,7 +141,7 @@ fn plan(options: &Options) -> Result<Plan, Failure> {
     let Loaded { config, warnings } =
         kes_config::load_with(path, &ProcessEnvironment, &overrides).map_err(Failure::configuration)?;
     for warning in &warnings {
-        eprintln!("WARNING: {warning}");
+        eprintln!("{warning}");
     }
     settings::plan(config)
 }
@@ -236,12 +240,12 @@ async fn serve(plan: Plan, socket: Option<TcpListener>, dev: bool) -> Result<(),
         started = started => started?,
         () = stop_signal() => return Ok(()),
     };
-    print(&plan.banner.text(server.address(), &label));
     let serving = format!("serving on {}", server.address());
     let watchdog = tokio::spawn(notifier.clone().feed_watchdog(server.pulse()));
     if let Some(health) = &health {
         health.follow(&server);
     }
+    print(&plan.banner.text(server.address(), &label));
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let (cut, was_cut) = tokio::sync::oneshot::channel();

@@ -5,10 +5,15 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use kes_core::SecretBytes;
 
+use super::places::{Held, Places};
+
 /// How much of a body that nobody asked for is read to keep a connection usable.
 const DRAIN_BYTES: u64 = 256 * 1024;
 
-/// A request's body, until it was read.
+/// How much room is made for a body before any of it came.
+const FIRST_ROOM: u64 = 64 * 1024;
+
+/// A request's body, until it was read. From then on it holds the request's place and the room of the bytes.
 #[derive(Debug)]
 pub struct RequestBody {
     incoming: Incoming,
@@ -18,6 +23,8 @@ pub struct RequestBody {
     absent: bool,
     read: bool,
     started: bool,
+    place: Option<Held>,
+    room: Option<Held>,
 }
 
 /// Why a body could not be read.
@@ -38,7 +45,7 @@ impl RequestBody {
         // A length that is said, or that HTTP/2 says by ending the stream with the head. `is_end_stream` would not do: it
         // knows nothing of a length of 0 whose end of stream is yet to come.
         let absent = incoming.size_hint().exact() == Some(0);
-        Self { incoming, limit, absent, read: absent, started: false }
+        Self { incoming, limit, absent, read: absent, started: false, place: None, room: None }
     }
 
     /// Whether the request announced that it has no body.
@@ -59,25 +66,32 @@ impl RequestBody {
         self.started && !self.read
     }
 
-    /// Reads the whole body. Bytes that the HTTP library holds on the way are its own.
+    /// Reads the whole body, and takes a place for the request when it is complete. Bytes that the HTTP library holds
+    /// on the way are its own.
     ///
     /// # Errors
     /// Too large, or broken off.
-    pub async fn read(&mut self) -> Result<SecretBytes, BodyError> {
+    pub async fn read(&mut self, places: &Places) -> Result<SecretBytes, BodyError> {
         let announced = self.incoming.size_hint();
         if announced.lower() > self.limit {
             return Err(BodyError::TooLarge);
         }
         self.started = true;
-        let mut bytes = SecretBytes::with_capacity(announced.lower() as usize);
+        let mut bytes = SecretBytes::with_capacity(announced.lower().min(FIRST_ROOM) as usize);
         while let Some(frame) = self.incoming.frame().await {
             let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
             if bytes.len() as u64 + data.len() as u64 > self.limit {
                 return Err(BodyError::TooLarge);
             }
+            let room = places.body(data.len()).await;
+            match &mut self.room {
+                Some(held) => held.join(room),
+                none => *none = Some(room),
+            }
             bytes.extend_from_slice(&data);
         }
         self.read = true;
+        self.place = Some(places.request().await);
         Ok(bytes)
     }
 

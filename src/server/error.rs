@@ -16,6 +16,9 @@ use crate::keys::KeyError;
 /// What a request without an answer counts as, because its client did not wait: a number that others use for it too.
 pub const CLIENT_LEFT: u16 = 499;
 
+/// How much of a text that a client sent in a body an answer repeats, in characters.
+const ECHOED_CHARACTERS: usize = 80;
+
 /// An answer that is not success.
 #[derive(Debug)]
 pub struct ApiError {
@@ -137,8 +140,9 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "too many clients follow this log")
     }
 
-    /// 406: import with an algorithm that is none.
+    /// 406: import with an algorithm that is none. A name longer than any is cut.
     pub fn algorithm(text: &str) -> Self {
+        let text: String = text.chars().take(ECHOED_CHARACTERS).collect();
         Self::new(StatusCode::NOT_ACCEPTABLE, format!("algorithm '{text}' is not supported"))
     }
 

@@ -20,6 +20,7 @@ pub mod log;
 pub mod metrics;
 pub mod path;
 mod peer;
+mod places;
 mod pulse;
 mod reload;
 mod reply;
@@ -56,8 +57,12 @@ pub use tls::{ClientMode, TlsFileError, TlsFiles, TlsState, TlsWatch, provider};
 
 use crate::keys::{CacheSettings, KeyError, Keys};
 use listener::Phase;
+use places::Places;
 use reload::Retired;
-use state::{Places, Shared, State};
+use state::{Shared, State};
+
+/// How long the store gets to close, at least.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// How long connections get to end after those in flight were cancelled.
 const CUT_TIME: Duration = Duration::from_millis(200);
@@ -212,7 +217,7 @@ impl Server {
         ended.send_replace(true);
         let store = Arc::clone(self.shared.state.load().keys.store());
         let close_all = async { tokio::join!(store.close(), closing.join_next()) };
-        let _ = tokio::time::timeout(self.grace, close_all).await;
+        let _ = tokio::time::timeout(self.grace.max(CLOSE_TIME), close_all).await;
         closing.shutdown().await;
     }
 }

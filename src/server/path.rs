@@ -114,7 +114,8 @@ fn clean(rest: &str) -> Option<String> {
     if cleaned.is_empty() || rest.ends_with('/') {
         cleaned.push('/');
     }
-    Some(cleaned)
+    // Browsers read `/\host` as another host's address.
+    Some(cleaned.replace('\\', "%5C"))
 }
 
 fn has_valid_escapes(segment: &str) -> bool {
@@ -178,6 +179,7 @@ mod tests {
             ("/v1/key/create//", "/v1/key/create/"),
             ("/../..", "/"),
             ("//", "/"),
+            ("/./\\host", "/%5Chost"),
         ] {
             assert_eq!(RawPath::read(raw), RawPath::Redirect(cleaned.to_owned()), "{raw}");
         }

@@ -155,6 +155,22 @@ pub fn bad_request() -> Response<Body> {
     response
 }
 
+/// 417: the client expects something that is not done here.
+#[must_use]
+pub fn expectation_failed() -> Response<Body> {
+    let mut response = text(StatusCode::EXPECTATION_FAILED, "");
+    close(&mut response);
+    response
+}
+
+/// 501: a transfer coding other than `chunked`, so that it is not known where the body ends.
+#[must_use]
+pub fn unknown_coding() -> Response<Body> {
+    let mut response = text(StatusCode::NOT_IMPLEMENTED, "unsupported transfer encoding");
+    close(&mut response);
+    response
+}
+
 /// 301, with the small page that clients have always got for it.
 #[must_use]
 pub fn redirect(method: &Method, path: &str, query: Option<&str>) -> Response<Body> {

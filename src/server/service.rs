@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::header::{EXPECT, HOST};
+use http::header::{EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use kes_core::ListPattern;
@@ -27,13 +27,16 @@ use super::state::{Shared, State};
 pub async fn respond(shared: &Shared, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
     let (mut head, incoming) = request.into_parts();
     let expects_continue = head.headers.contains_key(EXPECT);
-    let has_host = head.headers.contains_key(HOST);
+    let refusal = refusal(&head);
     if !shared.enclave_seen.load(Ordering::Relaxed) && names_enclave(&head) {
         warn_of_enclaves(shared);
     }
     // Up to 1 MiB of them, times all streams of a connection, need not stay while the request waits.
     head.headers = HeaderMap::new();
-    let (mut response, mut body) = answer(shared, peer, &head, has_host, incoming).await;
+    let (mut response, mut body) = match refusal {
+        Some(refusal) => unrouted(refusal, incoming),
+        None => answer(shared, peer, &head, incoming).await,
+    };
     // What the client sent and nobody read must not be taken for the next request. HTTP/2 resets the stream instead.
     // A client that waits for `100 Continue` gets its answer and not that.
     if head.version < Version::HTTP_2 && !body.is_read() {
@@ -72,17 +75,32 @@ const ENCLAVE: HeaderName = HeaderName::from_static("kes-enclave");
 /// How long the rest of a body that nobody asked for may take.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
+/// What the headers alone forbid: no host, and what HTTP/1.1 lets a client ask for and nobody here can do.
+fn refusal(head: &http::request::Parts) -> Option<Response<Body>> {
+    if head.version == Version::HTTP_11 && !head.headers.contains_key(HOST) {
+        return Some(reply::bad_request());
+    }
+    if head.headers.get(EXPECT).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Some(reply::expectation_failed());
+    }
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => None,
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => None,
+        _ => Some(reply::unknown_coding()),
+    }
+}
+
+fn unrouted(response: Response<Body>, incoming: Incoming) -> (Response<Body>, RequestBody) {
+    (response, RequestBody::new(incoming, 0))
+}
+
 async fn answer(
     shared: &Shared,
     peer: &Peer,
     head: &http::request::Parts,
-    has_host: bool,
     incoming: Incoming,
 ) -> (Response<Body>, RequestBody) {
-    let unrouted = |response, incoming| (response, RequestBody::new(incoming, 0));
-    if head.version == Version::HTTP_11 && !has_host {
-        return unrouted(reply::bad_request(), incoming);
-    }
     if head.method == Method::OPTIONS && head.uri.path() == "*" {
         return unrouted(reply::empty(), incoming);
     }
@@ -165,8 +183,8 @@ async fn handle(
     let identity = peer.identity()?;
     let caller = &admit(context.state, identity, route, path, context.argument)?;
     // A place is waited for as long as the request has time, and only by who was let in: nobody else can fill the places,
-    // and a refusal waits for nothing.
-    let _place = context.state.places.take().await;
+    // and a refusal waits for nothing. Where there is a body, reading it ends with the place.
+    let _place = if route.max_body == 0 { Some(context.state.places.request().await) } else { None };
     match route.endpoint {
         Endpoint::KeyCreate => key::create(context, caller).await,
         Endpoint::KeyImport => key::import(context, caller, body).await,

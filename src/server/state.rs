@@ -5,12 +5,13 @@ use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use kes_core::{Access, Timestamp};
-use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 
 use super::Settings;
 use super::log::Logs;
 use super::metrics::Metrics;
+use super::places::Places;
 use super::pulse::Pulse;
 use super::reload::Retired;
 use super::routes::RouteSettings;
@@ -48,31 +49,6 @@ impl State {
             extended_metrics: settings.extended_metrics,
             places,
         }
-    }
-}
-
-/// Places for requests in flight. Clones are the same places.
-#[derive(Clone, Debug)]
-pub struct Places {
-    count: usize,
-    free: Arc<Semaphore>,
-}
-
-impl Places {
-    /// This many of them.
-    pub fn new(count: usize) -> Self {
-        Self { count, free: Arc::new(Semaphore::new(count)) }
-    }
-
-    /// The same places if there are to be as many; otherwise new ones, beside which those that are taken remain until
-    /// they are free.
-    pub fn resized(&self, count: usize) -> Self {
-        if count == self.count { self.clone() } else { Self::new(count) }
-    }
-
-    /// Waits for a place and takes it.
-    pub async fn take(&self) -> impl Drop + use<'_> {
-        self.free.acquire().await.expect("it is never closed")
     }
 }
 

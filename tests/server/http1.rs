@@ -145,3 +145,19 @@ async fn a_client_that_hangs_up_cancels_its_request() {
     drop(raw);
     timeout(PATIENCE, store.until_idle()).await.expect("the work has ended");
 }
+
+#[tokio::test]
+async fn what_nobody_here_can_do_is_said_and_ends_the_connection() {
+    let server = TestServer::start().await;
+    for (field, status) in [
+        ("Expect: miracles", 417),
+        ("Transfer-Encoding: gzip, chunked", 501),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 501),
+    ] {
+        let mut connection = Raw::open(&server.admin()).await;
+        let request = format!("PUT /v1/key/create/x HTTP/1.1\r\nHost: localhost\r\n{field}\r\n\r\n");
+        let answer = connection.exchange(request).await;
+        assert_eq!((answer.status.as_u16(), answer.header("connection")), (status, Some("close")), "{field}");
+        assert_eq!(connection.rest().await, "", "{field}");
+    }
+}

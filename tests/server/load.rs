@@ -147,3 +147,19 @@ async fn only_who_was_let_in_waits_for_a_place() {
     store.release();
     assert_eq!(first.await.expect("it ends"), error(404, "key does not exist"));
 }
+
+/// Otherwise a few connections that send slowly would keep everybody else waiting.
+#[tokio::test]
+async fn a_body_that_is_still_coming_holds_no_place() {
+    let server = TestServer::with(Build { requests: 1, ..Build::default() }).await;
+    let admin = server.admin();
+    admin.create("my-key").await;
+    let mut slow = Raw::open(&admin).await;
+    let head =
+        "PUT /v1/key/encrypt/my-key HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+    assert_eq!(slow.exchange(head).await.status, 100, "the server reads the body");
+    slow.send("{").await;
+    assert_eq!(admin.get("/v1/key/describe/my-key").await.status, 200);
+    assert_eq!(admin.put("/v1/key/generate/my-key", "{}").await.status, 200);
+    assert_eq!(slow.exchange("}").await.status, 200);
+}

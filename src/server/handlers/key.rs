@@ -31,19 +31,20 @@ impl Context<'_> {
     }
 }
 
-async fn read(body: &mut RequestBody, operation: Operation) -> Result<SecretBytes, ApiError> {
-    body.read().await.map_err(|error| match error {
+async fn read(context: Context<'_>, body: &mut RequestBody, operation: Operation) -> Result<SecretBytes, ApiError> {
+    body.read(&context.state.places).await.map_err(|error| match error {
         BodyError::TooLarge => ApiError::large_body(operation, error.to_string()),
         BodyError::Broken => ApiError::body(operation, error.to_string()),
     })
 }
 
 async fn members<const N: usize>(
+    context: Context<'_>,
     body: &mut RequestBody,
     operation: Operation,
     names: [&'static str; N],
 ) -> Result<[SecretBytes; N], ApiError> {
-    let bytes = read(body, operation).await?;
+    let bytes = read(context, body, operation).await?;
     let members = json::byte_strings(bytes.expose(), names).map_err(|reason| ApiError::body(operation, reason))?;
     Ok(members.map(Option::unwrap_or_default))
 }
@@ -58,7 +59,7 @@ pub async fn create(context: Context<'_>, caller: &Caller) -> Reply {
 /// `PUT /v1/key/import/<name>`
 pub async fn import(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.new_key_name()?;
-    let bytes = read(body, Operation::Import).await?;
+    let bytes = read(context, body, Operation::Import).await?;
     let import = json::import(bytes.expose()).map_err(|reason| ApiError::body(Operation::Import, reason))?;
     let algorithm: Algorithm = import.algorithm.parse().map_err(|_| ApiError::algorithm(&import.algorithm))?;
     let key = <&[u8; 32]>::try_from(import.key.expose()).map_err(|_| ApiError::key_size(&import.algorithm))?;
@@ -100,7 +101,7 @@ pub async fn list(context: Context<'_>, caller: &Caller) -> Reply {
 /// `PUT /v1/key/encrypt/<name>`
 pub async fn encrypt(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.key_name()?;
-    let [plaintext, ad] = members(body, Operation::Encrypt, ["plaintext", "context"]).await?;
+    let [plaintext, ad] = members(context, body, Operation::Encrypt, ["plaintext", "context"]).await?;
     let ciphertext = context.state.keys.seal(caller, &name, &plaintext, &ad).await;
     let ciphertext = ciphertext.map_err(context.key_error(Operation::Encrypt))?;
     Ok(reply::secret_json(&[("ciphertext", &ciphertext)]))
@@ -110,9 +111,9 @@ pub async fn encrypt(context: Context<'_>, caller: &Caller, body: &mut RequestBo
 pub async fn generate(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.key_name()?;
     let [ad] = if body.is_absent() {
-        [SecretBytes::default()]
+        [read(context, body, Operation::Generate).await?]
     } else {
-        members(body, Operation::Generate, ["context"]).await?
+        members(context, body, Operation::Generate, ["context"]).await?
     };
     let key = context.state.keys.data_key(caller, &name, &ad).await;
     let key = key.map_err(context.key_error(Operation::Generate))?;
@@ -122,7 +123,7 @@ pub async fn generate(context: Context<'_>, caller: &Caller, body: &mut RequestB
 /// `PUT /v1/key/decrypt/<name>`
 pub async fn decrypt(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.key_name()?;
-    let [ciphertext, ad] = members(body, Operation::Decrypt, ["ciphertext", "context"]).await?;
+    let [ciphertext, ad] = members(context, body, Operation::Decrypt, ["ciphertext", "context"]).await?;
     let plaintext = context.state.keys.open(caller, &name, ciphertext, &ad).await;
     let plaintext = plaintext.map_err(context.key_error(Operation::Decrypt))?;
     Ok(reply::secret_json(&[("plaintext", plaintext.expose())]))
@@ -131,7 +132,7 @@ pub async fn decrypt(context: Context<'_>, caller: &Caller, body: &mut RequestBo
 /// `PUT /v1/key/hmac/<name>`
 pub async fn hmac(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.key_name()?;
-    let [message] = members(body, Operation::Read, ["message"]).await?;
+    let [message] = members(context, body, Operation::Read, ["message"]).await?;
     let hmac = context.state.keys.hmac(caller, &name, &message).await;
     let hmac = hmac.map_err(context.key_error(Operation::Read))?;
     Ok(reply::secret_json(&[("hmac", &hmac)]))
