@@ -52,7 +52,7 @@ pub use log::Logs;
 pub use metrics::Metrics;
 pub use pulse::Pulse;
 pub use reload::{Handle, ReloadError};
-pub use routes::{Found, ROUTES, RouteSettings, find};
+pub use routes::{Found, ROUTES, Route, RouteSettings, find};
 pub use tls::{ClientMode, TlsFileError, TlsFiles, TlsState, TlsWatch, provider};
 
 use crate::keys::{CacheSettings, KeyError, Keys};
