@@ -77,6 +77,7 @@ async fn all_routes_are_told_with_the_times_that_hold() {
         r#"[{"method":"GET","path":"/version","max_body":0,"timeout":10},"#,
         r#"{"method":"GET","path":"/v1/ready","max_body":0,"timeout":15},"#,
         r#"{"method":"GET","path":"/v1/status","max_body":0,"timeout":0},"#,
+        r#"{"method":"GET","path":"/v1/metrics","max_body":0,"timeout":15},"#,
         r#"{"method":"GET","path":"/v1/api","max_body":0,"timeout":10},"#,
         r#"{"method":"PUT","path":"/v1/key/create/","max_body":0,"timeout":2},"#,
         r#"{"method":"PUT","path":"/v1/key/import/","max_body":1000000,"timeout":15},"#,
@@ -92,7 +93,9 @@ async fn all_routes_are_told_with_the_times_that_hold() {
         r#"{"method":"GET","path":"/v1/policy/list/","max_body":0,"timeout":15},"#,
         r#"{"method":"GET","path":"/v1/identity/describe/","max_body":0,"timeout":15},"#,
         r#"{"method":"GET","path":"/v1/identity/list/","max_body":0,"timeout":15},"#,
-        r#"{"method":"GET","path":"/v1/identity/self/describe","max_body":0,"timeout":15}"#,
+        r#"{"method":"GET","path":"/v1/identity/self/describe","max_body":0,"timeout":15},"#,
+        r#"{"method":"GET","path":"/v1/log/error","max_body":0,"timeout":0},"#,
+        r#"{"method":"GET","path":"/v1/log/audit","max_body":0,"timeout":0}]"#,
     ] {
         assert!(api.body.contains(entry), "{entry} in {}", api.body);
     }
@@ -103,10 +106,11 @@ async fn all_routes_are_told_with_the_times_that_hold() {
 
 #[tokio::test]
 async fn routes_that_skip_the_policy_are_open_to_all_and_the_others_are_not() {
-    let build = Build::default().skip_auth("/v1/ready").skip_auth("/v1/status").skip_auth("/v1/api");
+    let open = ["/v1/ready", "/v1/status", "/v1/metrics", "/v1/api"];
+    let build = open.into_iter().fold(Build::default(), Build::skip_auth);
     let server = TestServer::with(build).await;
     for client in [server.anonymous(), server.stranger(), server.user(), server.admin(), server.anonymous().http2()] {
-        for path in ["/v1/ready", "/v1/status", "/v1/api"] {
+        for path in open {
             assert_eq!(client.get(path).await.status, 200, "{path}");
         }
     }
