@@ -43,10 +43,27 @@ impl From<StoreError> for ConnectError {
 /// # Errors
 /// See [`ConnectError`]; also for a store that this build does not have.
 pub async fn connect(settings: &settings::KeyStore, start: Start) -> Result<Arc<dyn KeyStore>, ConnectError> {
+    match built(settings)? {
+        Built::FileSystem(fs) => Ok(Arc::new(FileStore::open(fs.path.clone(), start, is_stored_key).await?)),
+    }
+}
+
+/// Whether this build has the store, so that a configuration can be refused before anything is connected.
+///
+/// # Errors
+/// [`ConnectError::Refused`], with its name.
+pub fn check(settings: &settings::KeyStore) -> Result<(), ConnectError> {
+    built(settings).map(drop)
+}
+
+/// The stores of this build.
+enum Built<'a> {
+    FileSystem(&'a settings::FileSystem),
+}
+
+fn built(settings: &settings::KeyStore) -> Result<Built<'_>, ConnectError> {
     match settings {
-        settings::KeyStore::FileSystem(fs) => {
-            Ok(Arc::new(FileStore::open(fs.path.clone(), start, is_stored_key).await?))
-        }
+        settings::KeyStore::FileSystem(fs) => Ok(Built::FileSystem(fs)),
         settings::KeyStore::Vault(_) => Err(not_built("vault")),
         settings::KeyStore::Fortanix(_) => Err(not_built("fortanix.sdkms")),
         settings::KeyStore::KeySecure(_) => Err(not_built("gemalto.keysecure")),
@@ -61,7 +78,7 @@ pub async fn connect(settings: &settings::KeyStore, start: Start) -> Result<Arc<
 const BUILT: &str = "`fs`";
 
 fn not_built(backend: &str) -> ConnectError {
-    ConnectError::Refused(format!("keystore.{backend}: not available in this build; it has {BUILT}"))
+    ConnectError::Refused(format!("keystore.{backend}: not available in this build; hint: it has {BUILT}"))
 }
 
 fn is_stored_key(value: &[u8]) -> bool {
@@ -92,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_store_that_is_not_built_is_named() {
-        assert_eq!(not_built("vault").to_string(), "keystore.vault: not available in this build; it has `fs`");
+        assert_eq!(not_built("vault").to_string(), "keystore.vault: not available in this build; hint: it has `fs`");
     }
 
     #[tokio::test]

@@ -310,6 +310,7 @@ async fn connected(plan: StorePlan, metrics: &Metrics, notifier: &Notifier) -> R
                 tracing::warn!("key store unavailable, trying again: {reason}");
                 tokio::time::sleep(CONNECT_PAUSE).await;
             }
+            Err(ConnectError::Refused(reason)) => return Err(Failure::configuration(reason)),
             Err(error) => return Err(Failure::other(format!("cannot connect to the key store: {error}"))),
         }
     }

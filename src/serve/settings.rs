@@ -54,6 +54,7 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
 
 /// Settings that this version reads and cannot do yet. What would weaken security by being ignored is refused.
 fn refuse_what_is_missing(config: &Config) -> Result<(), Failure> {
+    kes_keystores::connect::check(&config.keystore).map_err(Failure::configuration)?;
     let missing = "is not available in this version; hint: remove it";
     if config.tls.proxy.as_ref().is_some_and(|proxy| !proxy.identities.is_empty()) {
         return Err(Failure::configuration(format!("`tls.proxy.identities` {missing}")));

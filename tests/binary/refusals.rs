@@ -57,12 +57,23 @@ fn files_that_the_configuration_names_and_that_are_not_there_are_its_fault() {
 }
 
 #[test]
-fn a_key_store_that_cannot_be_used_is_an_error() {
+fn a_key_store_that_the_configuration_names_wrongly_is_its_fault() {
     let site = Site::new();
     std::fs::remove_dir(site.path("keys")).expect("removed");
     site.write("keys", "a file");
-    let said = refused(Program::run(site.arguments()), 1);
+    let said = refused(Program::run(site.arguments()), 78);
     assert!(said.contains("is not a directory"), "{said}");
+}
+
+#[test]
+fn a_key_store_that_is_not_built_is_told_before_the_start() {
+    let site = Site::new();
+    let azure = "{azure: {keyvault: {endpoint: \"https://vault.example.net\"}}}";
+    site.configure(&format!("{}keystore: {azure}\n", site.least().split("keystore:").next().unwrap_or_default()));
+    for check in [None, Some("--check".to_owned())] {
+        let said = refused(Program::run(site.arguments().into_iter().chain(check)), 78);
+        assert!(said.contains("keystore.azure.keyvault: not available in this build"), "{said}");
+    }
 }
 
 #[test]

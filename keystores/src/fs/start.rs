@@ -60,7 +60,9 @@ pub(super) fn no_way(path: &Path) -> String {
 fn cannot_open(path: &Path, error: Errno) -> ConnectError {
     let path = path.display();
     match error {
-        Errno::NOTDIR => ConnectError::Refused(format!("keystore.fs.path: `{path}` is not a directory")),
+        Errno::NOTDIR => {
+            ConnectError::Refused(format!("keystore.fs.path: `{path}` is not a directory; hint: name one"))
+        }
         Errno::NOENT => ConnectError::Unavailable(format!(
             "keystore.fs.path: there is no directory `{path}`; is its file system mounted? it is made only when the \
              process starts"
@@ -72,7 +74,10 @@ fn cannot_open(path: &Path, error: Errno) -> ConnectError {
 /// Makes the directory and those above it that are missing, durably: keys in it would go with its name.
 fn make(path: &Path) -> Result<(), ConnectError> {
     let failure = |error: std::io::Error| {
-        ConnectError::Refused(format!("keystore.fs.path: cannot make the directory `{}`: {error}", path.display()))
+        ConnectError::Refused(format!(
+            "keystore.fs.path: cannot make the directory `{}`: {error}; hint: make it, or let the server's user",
+            path.display()
+        ))
     };
     let existing = path.ancestors().find(|ancestor| ancestor.exists()).map(Path::to_owned);
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(failure)?;
