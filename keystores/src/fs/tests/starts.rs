@@ -42,7 +42,7 @@ async fn a_path_that_is_no_directory_is_refused() {
     for start in [Start::Process, Start::Reload] {
         let refused = open(place.path(), start).await.expect_err("a file is no store");
         assert!(matches!(refused, ConnectError::Refused(_)), "{refused}");
-        assert!(refused.to_string().ends_with("is not a directory"), "{refused}");
+        assert!(refused.to_string().ends_with("is not a directory; hint: name one"), "{refused}");
     }
     symlink("nowhere", place.beside("dangling")).expect("a link");
     assert!(open(place.beside("dangling"), Start::Process).await.is_err());
