@@ -162,6 +162,13 @@ impl FaultyStore {
         let _ = self.counts.subscribe().wait_for(enough).await;
     }
 
+    /// Waits until it was closed.
+    pub async fn until_closed(&self) {
+        let mut counts = self.counts.subscribe();
+        // The sender lives as long as this store.
+        let _ = counts.wait_for(|counts| counts.closed).await;
+    }
+
     /// Waits until no call runs.
     pub async fn until_idle(&self) {
         let _ = self.counts.subscribe().wait_for(|counts| counts.running == 0).await;

@@ -24,8 +24,8 @@ pub(super) struct Banner {
 }
 
 impl Banner {
-    /// The text, with the line at its end that scripts wait for. Labels are 12 wide.
-    pub(super) fn text(&self, address: SocketAddr, store: &str) -> String {
+    /// The text, with `end` for its last line. Labels are 12 wide.
+    pub(super) fn text(&self, address: SocketAddr, store: &str, end: &str) -> String {
         let mut text = String::new();
         let mut line = |label: &str, value: &str| {
             // Writing to a string does not fail.
@@ -61,7 +61,6 @@ impl Banner {
             MemoryLocking::Keys => line("MLock", "enabled for keys"),
             MemoryLocking::None(reason) => line("MLock", &format!("disabled: {reason}")),
         }
-        text.push_str("\n=> Server is up and running...\n\n");
-        text
+        text + "\n" + end + "\n\n"
     }
 }

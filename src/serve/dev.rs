@@ -11,6 +11,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::banner::Banner;
 use super::harden::MemoryLocking;
+use super::reload::Fixed;
 use super::settings::{cache, limits};
 use super::{Failure, Plan, StorePlan, interfaces};
 use crate::server::{Logs, Metrics, RouteSettings, Settings, TlsState};
@@ -30,8 +31,13 @@ pub(super) fn plan(address: Option<&str>) -> Result<Plan, Failure> {
     let access = Access::new(Admin::new(api_key.identity().as_str()), Vec::new()).map_err(Failure::other)?;
     let metrics = Metrics::default();
     Ok(Plan {
-        address,
-        health: None,
+        fixed: Fixed {
+            address,
+            health: None,
+            proxy_protocol: None,
+            limits: connection_limits.clone(),
+            grace: Duration::from_secs(5),
+        },
         settings: Settings {
             access,
             tls: TlsState::self_signed(vec![chain], key).map_err(Failure::other)?,

@@ -9,6 +9,7 @@ mod dev;
 mod harden;
 mod interfaces;
 mod notify;
+mod reload;
 mod settings;
 
 use std::io::Write as _;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use kes_config::{Loaded, Log, Overrides, ProcessEnvironment};
 use kes_keystores::connect::{ConnectError, Start, connect};
 use kes_keystores::{Guard, KeyStore};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -29,9 +30,13 @@ use crate::server::log::ErrorLog;
 use crate::server::{ConnectionLimits, Health, Listen, Metrics, Server, Settings};
 use banner::Banner;
 use notify::Notifier;
+use reload::{Fixed, Reloads};
 
 /// What the configuration was refused with, so that a supervisor knows that starting again is no use (decision 39).
 const EXIT_CONFIGURATION: u8 = 78;
+
+/// What the banner of a start ends with; scripts wait for it.
+const RUNNING: &str = "=> Server is up and running...";
 
 /// How long to wait before a store that cannot be reached is tried again at start.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
@@ -80,15 +85,21 @@ impl Failure {
 
 /// Everything that a server needs, checked.
 struct Plan {
-    address: SocketAddr,
-    /// Where probes are answered without TLS.
-    health: Option<SocketAddr>,
+    fixed: Fixed,
     settings: Settings,
     store: StorePlan,
     banner: Banner,
     log: Log,
 }
 
+/// Where a configuration is, and what the command line says instead of it.
+#[derive(Debug)]
+struct Origin {
+    path: PathBuf,
+    overrides: Overrides,
+}
+
+#[derive(Debug, PartialEq)]
 enum StorePlan {
     Memory,
     Connect(Box<kes_config::keystore::KeyStore>, kes_config::keystore::StoreCalls),
@@ -98,25 +109,26 @@ enum StorePlan {
 pub fn run(options: &Options) -> ExitCode {
     // Before any secret is read.
     if let Err(error) = harden::no_dumps() {
-        eprintln!("WARNING: core dumps cannot be switched off: {error}");
+        say(&format!("WARNING: core dumps cannot be switched off: {error}"));
     }
-    let outcome = plan(options).and_then(|plan| {
+    let outcome = plan(options).and_then(|(plan, origin)| {
         if options.check {
             print("The configuration is valid.\n");
             return Ok(());
         }
-        start(plan, options.dev)
+        start(plan, origin)
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("Error: {}", failure.message);
+            say(&format!("Error: {}", failure.message));
             ExitCode::from(failure.code)
         }
     }
 }
 
-fn plan(options: &Options) -> Result<Plan, Failure> {
+/// The plan, and where it came from; from nowhere for a development server, which never reloads.
+fn plan(options: &Options) -> Result<(Plan, Option<Origin>), Failure> {
     let verify_clients = warn_of_old_flags(options)?;
     let address = options.address.as_deref().filter(|text| !text.is_empty());
     if options.dev {
@@ -126,7 +138,7 @@ fn plan(options: &Options) -> Result<Plan, Failure> {
         if verify_clients {
             return Err(Failure::other("'--dev' cannot verify clients: remove '--auth=on'. See 'kes server --help'"));
         }
-        return dev::plan(address);
+        return Ok((dev::plan(address)?, None));
     }
     let Some(path) = &options.config else {
         let message = "no configuration: '--config FILE' names it, and '--dev' needs none. See 'kes server --help'";
@@ -138,10 +150,16 @@ fn plan(options: &Options) -> Result<Plan, Failure> {
         cert: options.cert.clone(),
         verify_clients,
     };
-    let Loaded { config, warnings } =
-        kes_config::load_with(path, &ProcessEnvironment, &overrides).map_err(Failure::configuration)?;
+    let origin = Origin { path: path.clone(), overrides };
+    Ok((read(&origin)?, Some(origin)))
+}
+
+/// Reads and checks a configuration and its files.
+fn read(origin: &Origin) -> Result<Plan, Failure> {
+    let loaded = kes_config::load_with(&origin.path, &ProcessEnvironment, &origin.overrides);
+    let Loaded { config, warnings } = loaded.map_err(Failure::configuration)?;
     for warning in &warnings {
-        eprintln!("{warning}");
+        say(&warning.to_string());
     }
     settings::plan(config)
 }
@@ -159,58 +177,56 @@ fn warn_of_old_flags(options: &Options) -> Result<bool, Failure> {
     let effect = if options.dev { "has no effect with '--dev'" } else { "overrides the configuration file" };
     for (flag, given) in [("--key", options.key.is_some()), ("--cert", options.cert.is_some())] {
         if given {
-            eprintln!("WARNING: '{flag}' is deprecated and {effect}");
+            say(&format!("WARNING: '{flag}' is deprecated and {effect}"));
         }
     }
     for flag in &options.ignored {
-        eprintln!("WARNING: '{flag}' is deprecated and has no effect");
+        say(&format!("WARNING: '{flag}' is deprecated and has no effect"));
     }
     match options.auth.as_deref() {
         None | Some("") => Ok(false),
         Some("on") => {
-            eprintln!("WARNING: '--auth' is deprecated: set `tls.auth: on` in the configuration file");
+            say("WARNING: '--auth' is deprecated: set `tls.auth: on` in the configuration file");
             Ok(true)
         }
         Some("off") => {
-            eprintln!(
-                "WARNING: '--auth=off' is deprecated and has no effect: `tls.auth` in the configuration file counts"
-            );
+            say("WARNING: '--auth=off' is deprecated and has no effect: `tls.auth` in the configuration file counts");
             Ok(false)
         }
         Some(other) => Err(Failure::other(format!("invalid value '{other}' for '--auth': it is 'on' or 'off'"))),
     }
 }
 
-fn start(plan: Plan, dev: bool) -> Result<(), Failure> {
+fn start(plan: Plan, origin: Option<Origin>) -> Result<(), Failure> {
     let logs = plan.settings.logs.clone();
     logs.change(plan.log.clone()).map_err(Failure::configuration)?;
     // Fails only if there is a log already, and that one will do.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(ErrorLog::to(logs.clone())));
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    let outcome = start_logged(plan, dev);
+    let outcome = start_logged(plan, origin);
     logs.flush();
     outcome
 }
 
-fn start_logged(mut plan: Plan, dev: bool) -> Result<(), Failure> {
+fn start_logged(mut plan: Plan, origin: Option<Origin>) -> Result<(), Failure> {
     let socket = activation::socket().map_err(Failure::other)?;
-    plan.banner.memory_lock = harden::process(!dev);
+    plan.banner.memory_lock = harden::process(origin.is_some());
     plan.settings.listener.connections = plan.settings.listener.connections.min(harden::most_connections());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("cannot start: {error}")))?;
-    let outcome = runtime.block_on(serve(plan, socket, dev));
+    let outcome = runtime.block_on(serve(plan, socket, origin));
     // Calls to the store that never end must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(500));
     outcome
 }
 
-async fn serve(plan: Plan, socket: Option<TcpListener>, dev: bool) -> Result<(), Failure> {
+async fn serve(plan: Plan, socket: Option<TcpListener>, origin: Option<Origin>) -> Result<(), Failure> {
     let signal_error = |error| Failure::other(format!("cannot listen to signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signal_error)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(signal_error)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(signal_error)?;
+    let hangup = signal(SignalKind::hangup()).map_err(signal_error)?;
     let mut stop_signal = async || {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -219,16 +235,17 @@ async fn serve(plan: Plan, socket: Option<TcpListener>, dev: bool) -> Result<(),
     };
 
     let notifier = Notifier::from_environment();
-    let health = health(plan.health, plan.settings.listener.connection).await?;
+    let health = health(plan.fixed.health, plan.settings.listener.connection).await?;
     let listen = match socket {
         Some(socket) => {
-            activation::inform(&socket, plan.address);
+            activation::inform(&socket, plan.fixed.address);
             Listen::Socket(socket)
         }
-        None => plan.address.into(),
+        None => plan.fixed.address.into(),
     };
+    let (metrics, logs) = (plan.settings.metrics.clone(), plan.settings.logs.clone());
     let started = async {
-        let store = connected(plan.store, &plan.settings.metrics, &notifier).await?;
+        let store = connected(&plan.store, &metrics, &notifier).await?;
         let label = store.label();
         let started = Server::start(listen, plan.settings, Arc::clone(&store)).await;
         if started.is_err() {
@@ -245,25 +262,29 @@ async fn serve(plan: Plan, socket: Option<TcpListener>, dev: bool) -> Result<(),
     if let Some(health) = &health {
         health.follow(&server);
     }
-    print(&plan.banner.text(server.address(), &label));
+    print(&plan.banner.text(server.address(), &label, RUNNING));
 
+    let reloads = origin.map(|origin| Reloads {
+        server: server.handle(),
+        origin: Arc::new(origin),
+        fixed: plan.fixed,
+        store: plan.store,
+        store_label: label,
+        address: server.address(),
+        memory_lock: plan.banner.memory_lock,
+        metrics,
+        logs,
+    });
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let (cut, was_cut) = tokio::sync::oneshot::channel();
     let ended = |receiver: tokio::sync::oneshot::Receiver<()>| async { drop(receiver.await) };
     let mut running = tokio::spawn(server.run(ended(stopped), ended(was_cut)));
     notifier.ready(&serving).await;
-    let reloads = notifier.clone();
-    let hangups = tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            if dev {
-                continue; // There is no configuration to read again, and a closed terminal is no reason to stop.
-            }
-            reloads.reloading().await;
-            tracing::warn!("SIGHUP signal received: the configuration is read at start only; restart to apply changes");
-            reloads.ready(&serving).await;
-        }
-    });
+    let hangups = tokio::spawn(on_hangup(hangup, reloads, notifier.clone(), serving));
     stop_signal().await;
+    // A server that stops must not be changed any more. What a reload has begun to read ends with its thread.
+    hangups.abort();
+    let _ = hangups.await;
     if let Some(health) = &health {
         health.stopping();
     }
@@ -276,13 +297,24 @@ async fn serve(plan: Plan, socket: Option<TcpListener>, dev: bool) -> Result<(),
             let _ = running.await;
         }
     }
-    hangups.abort();
     watchdog.abort();
     if let Some(health) = health {
         health.stop().await;
     }
     print("\n=> Stopping server... Goodbye.\n");
     Ok(())
+}
+
+/// Reloads with every signal. Those that come during a reload are one more after it, which reads what they all mean.
+/// Where there is no configuration to read again, a closed terminal is no reason to stop.
+async fn on_hangup(mut hangup: Signal, mut reloads: Option<Reloads>, notifier: Notifier, status: String) {
+    while hangup.recv().await.is_some() {
+        if let Some(reloads) = &mut reloads {
+            notifier.reloading().await;
+            reloads.reload().await;
+            notifier.ready(&status).await;
+        }
+    }
 }
 
 /// The listener for probes, if the configuration wants one.
@@ -296,7 +328,7 @@ async fn health(address: Option<SocketAddr>, limits: ConnectionLimits) -> Result
 }
 
 /// The key store behind its guard. Waits for one that cannot be reached as long as the configuration says.
-async fn connected(plan: StorePlan, metrics: &Metrics, notifier: &Notifier) -> Result<Arc<dyn KeyStore>, Failure> {
+async fn connected(plan: &StorePlan, metrics: &Metrics, notifier: &Notifier) -> Result<Arc<dyn KeyStore>, Failure> {
     let (settings, calls) = match plan {
         StorePlan::Memory => return Ok(Arc::new(kes_keystores::MemoryStore::new())),
         StorePlan::Connect(settings, calls) => (settings, calls),
@@ -304,8 +336,8 @@ async fn connected(plan: StorePlan, metrics: &Metrics, notifier: &Notifier) -> R
     let deadline = Instant::now() + calls.startup_grace;
     notifier.starting("connecting to the key store", calls.startup_grace.saturating_add(START_TIME)).await;
     loop {
-        match connect(&settings, Start::Process).await {
-            Ok(store) => return Ok(Arc::new(Guard::observed(store, calls, metrics.store_observer()))),
+        match connect(settings, Start::Process).await {
+            Ok(store) => return Ok(Arc::new(Guard::observed(store, calls.clone(), metrics.store_observer()))),
             Err(ConnectError::Unavailable(reason)) if Instant::now() + CONNECT_PAUSE < deadline => {
                 tracing::warn!("key store unavailable, trying again: {reason}");
                 tokio::time::sleep(CONNECT_PAUSE).await;
@@ -314,6 +346,11 @@ async fn connected(plan: StorePlan, metrics: &Metrics, notifier: &Notifier) -> R
             Err(error) => return Err(Failure::other(format!("cannot connect to the key store: {error}"))),
         }
     }
+}
+
+/// Writes a line to stderr. Nobody reading it is no reason to stop serving.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Writes to stdout. Nobody reading it is no reason to stop serving.

@@ -4,10 +4,11 @@ use kes_config::{Cache, Config, Limits};
 
 use super::banner::Banner;
 use super::harden::MemoryLocking;
-use super::{Failure, Plan, StorePlan};
+use super::reload::Fixed;
+use super::{Failure, Plan, StorePlan, say};
 use crate::keys::CacheSettings;
 use crate::server::{
-    ClientMode, ConnectionLimits, ListenerLimits, Logs, Metrics, RouteSettings, Settings, TlsFiles, TlsState,
+    ClientMode, ConnectionLimits, ListenerLimits, Logs, Metrics, RouteSettings, Settings, TlsFiles, TlsState, TlsWatch,
 };
 
 /// The plan of a configured server. Reads the TLS files.
@@ -16,9 +17,10 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
     let mode = ClientMode { required: !config.any_skip_auth(), verified: config.tls.verify_clients };
     let files =
         TlsFiles { key: config.tls.key, cert: config.tls.cert, password: config.tls.password, ca: config.tls.ca };
-    let tls = TlsState::load(files, mode).map_err(Failure::configuration)?;
+    let watch = TlsWatch { every: config.tls.watch, expiry_warnings: config.tls.expiry_warnings };
+    let tls = TlsState::load(files, mode).map_err(Failure::configuration)?.watched(watch);
     if let Some(warning) = tls.warning() {
-        eprintln!("WARNING: {warning}");
+        say(&format!("WARNING: {warning}"));
     }
     let routes = config.api.iter().map(|(path, api)| (path.as_str(), api.skip_auth, api.timeout));
     let banner = Banner {
@@ -28,16 +30,22 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
         memory_lock: MemoryLocking::Keys,
     };
     let metrics = Metrics::default();
+    let listener = limits(&config.limits);
     Ok(Plan {
-        address: config.address,
-        health: config.health,
+        fixed: Fixed {
+            address: config.address,
+            health: config.health,
+            proxy_protocol: config.proxy_protocol,
+            limits: config.limits.clone(),
+            grace: config.shutdown_grace,
+        },
         settings: Settings {
             routes: RouteSettings::new(routes),
             access: config.access,
             tls,
             cache: cache(&config.cache),
             keys: config.keys,
-            listener: limits(&config.limits),
+            listener,
             requests: config.limits.requests,
             probe_interval: config.store_calls.probe_interval,
             grace: config.shutdown_grace,

@@ -72,6 +72,34 @@ impl Client {
 }
 
 impl Exchange {
+    /// Sends another request without a body over a connection that stays open, and reads its answer: status and body.
+    pub fn again(&mut self, method: &str, path: &str) -> io::Result<(u16, String)> {
+        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))?;
+        self.read_one()
+    }
+
+    /// Reads the answer of one request. The connection stays open.
+    pub fn read_one(&mut self) -> io::Result<(u16, String)> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte)?;
+            head.push(char::from(byte[0]));
+        }
+        let status = head.get(9..12).and_then(|code| code.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(format!("no answer: {head:?}")))?;
+        let lower = head.to_ascii_lowercase();
+        let length = lower.split_once("content-length: ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.0.read_exact(&mut body)?;
+        Ok((status, String::from_utf8(body).map_err(io::Error::other)?))
+    }
+
+    /// Whether the session of an earlier connection went on.
+    pub fn was_resumed(&self) -> bool {
+        self.0.conn.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
+    }
+
     /// Sends more.
     pub fn send(&mut self, text: &str) -> io::Result<()> {
         self.0.write_all(text.as_bytes())?;

@@ -11,5 +11,6 @@ mod notify;
 mod process;
 mod program;
 mod refusals;
+mod reload;
 mod signals;
 mod site;

@@ -62,6 +62,17 @@ impl Stream {
         assert!(seen.contains(text), "`{text}` was not written, but: {seen}");
     }
 
+    /// Waits until `text` was written this often.
+    pub fn wait_for_times(&self, text: &str, times: usize) {
+        let seen = self.wait_until(|output| output.ended || output.text.matches(text).count() >= times);
+        assert!(seen.matches(text).count() >= times, "`{text}` was not written {times} times, but: {seen}");
+    }
+
+    /// How often `text` was written so far.
+    pub fn times(&self, text: &str) -> usize {
+        self.output().text.matches(text).count()
+    }
+
     /// Waits for the end, and returns everything.
     fn to_end(&self) -> String {
         self.wait_until(|output| output.ended)
@@ -146,6 +157,23 @@ impl Program {
     pub fn signal(&self, signal: Signal) {
         let id = Pid::from_raw(self.child.id().try_into().expect("a process id")).expect("not zero");
         kill_process(id, signal).expect("the process is there");
+    }
+
+    /// Tells the server to read its configuration again, and waits for this on stdout or stderr, once more than before.
+    fn reload_until(&self, stream: &Stream, text: &str) {
+        let before = stream.times(text);
+        self.signal(Signal::HUP);
+        stream.wait_for_times(text, before + 1);
+    }
+
+    /// Has the server read its configuration again.
+    pub fn reload(&self) {
+        self.reload_until(&self.stdout, "=> Reloading configuration after SIGHUP signal completed.\n\n");
+    }
+
+    /// Has the server read its configuration again, in vain; it says so with words that begin like this.
+    pub fn reload_in_vain(&self, beginning: &str) {
+        self.reload_until(&self.stderr, beginning);
     }
 
     /// Waits until nobody can connect any more.

@@ -23,6 +23,23 @@ pub struct Site {
     certificate: CertificateDer<'static>,
 }
 
+/// A certificate for the loopback address, as DER and PEM, and the PEM of its key.
+pub struct Pair {
+    pub certificate: CertificateDer<'static>,
+    pub cert: String,
+    pub key: Vec<u8>,
+}
+
+impl Pair {
+    pub fn new() -> Self {
+        let addresses = [IpAddr::from([127, 0, 0, 1])];
+        let (certificate, key) =
+            certificate::of_development_server(&addresses, SystemTime::now()).expect("a certificate");
+        let key = pem::write_private_key(&key, None).expect("PEM").expose().to_vec();
+        Self { cert: pem::write_certificate(&certificate), key, certificate }
+    }
+}
+
 impl Site {
     /// With a certificate for the loopback address, its key, an empty store, and the least of configurations.
     pub fn new() -> Self {
@@ -31,12 +48,10 @@ impl Site {
 
     /// The same with more lines in its configuration.
     pub fn with(more: &str) -> Self {
-        let addresses = [IpAddr::from([127, 0, 0, 1])];
-        let (certificate, key) =
-            certificate::of_development_server(&addresses, SystemTime::now()).expect("a certificate");
-        let site = Self { directory: tempfile::tempdir().expect("a directory"), certificate };
-        site.write("cert.pem", pem::write_certificate(&site.certificate));
-        site.write("key.pem", pem::write_private_key(&key, None).expect("PEM").expose());
+        let pair = Pair::new();
+        let site = Self { directory: tempfile::tempdir().expect("a directory"), certificate: pair.certificate };
+        site.write("cert.pem", pair.cert);
+        site.write("key.pem", pair.key);
         std::fs::create_dir(site.path("keys")).expect("a directory");
         let mode = std::fs::Permissions::from_mode(0o700);
         std::fs::set_permissions(site.path("keys"), mode).expect("a mode");
@@ -77,6 +92,11 @@ impl Site {
     /// A server of this site, with further arguments.
     pub fn start(&self, more: &[&str]) -> Program {
         Program::start(self.arguments().iter().map(String::as_str).chain(more.iter().copied()))
+    }
+
+    /// The certificate that the site was made with.
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.certificate.clone()
     }
 
     /// A client with the administrator's certificate.

@@ -16,6 +16,7 @@ mod metrics;
 mod names;
 mod panics;
 mod releases;
+mod reload;
 mod routing;
 mod shutdown;
 mod support;

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kes::server::{Logs, Server, Settings};
+use kes::server::{Handle, Logs, ReloadError, Server, Settings};
 use kes_core::ApiKey;
 use kes_keystores::{KeyStore, MemoryStore};
 use rustls_pki_types::CertificateDer;
@@ -41,6 +41,7 @@ pub struct TestServer {
     pub address: SocketAddr,
     /// What clients verify the server with.
     pub certificate: CertificateDer<'static>,
+    handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     cut: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -74,11 +75,21 @@ impl TestServer {
     async fn run(settings: Settings, certificate: CertificateDer<'static>, store: Arc<dyn KeyStore>) -> Self {
         let server =
             Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), settings, store).await.expect("the server starts");
-        let address = server.address();
+        let (address, handle) = (server.address(), server.handle());
         let (stop, stopped) = oneshot::channel::<()>();
         let (cut, was_cut) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(ended(stopped), ended(was_cut)));
-        Self { address, certificate, stop: Some(stop), cut: Some(cut), running: Some(running) }
+        Self { address, certificate, handle, stop: Some(stop), cut: Some(cut), running: Some(running) }
+    }
+
+    /// Goes on as `build` says, with another certificate; over the store of `build` if it has one, else over the present
+    /// one. Clients that are made after this trust the new certificate.
+    pub async fn reload(&mut self, build: Build) -> Result<(), ReloadError> {
+        let (log, store) = (build.log.clone(), build.store.clone());
+        let (settings, certificate) = build.settings();
+        self.handle.reload(settings, log, store).await?;
+        self.certificate = certificate;
+        Ok(())
     }
 
     /// A client with the administrator's certificate.
