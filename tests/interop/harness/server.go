@@ -30,7 +30,8 @@ const (
 	// stopLimit bounds the wait after SIGTERM: the default grace period of 5 s and as much again.
 	stopLimit = 10 * time.Second
 
-	upLine = "=> Server is up and running"
+	upLine       = "=> Server is up and running"
+	reloadedLine = "=> Reloading configuration after SIGHUP signal completed"
 )
 
 // Server is a running `kes server` on the loopback interface with a file key store of its own.
@@ -86,14 +87,16 @@ func Start(t testing.TB, config Config) *Server {
 	return s
 }
 
-// Restart changes the configuration and starts the server anew, on the same address.
-func (s *Server) Restart(t testing.TB, config Config) {
+// Reload changes the configuration, sends SIGHUP and waits until the server says that it uses the new one.
+func (s *Server) Reload(t testing.TB, config Config) {
 	t.Helper()
-	s.stop(t)
 	s.config = config
 	s.writeConfig(t)
-	if err := s.launch(t); err != nil {
-		t.Fatalf("the server did not start again: %v", err)
+	if err := s.process.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.waitFor(reloadedLine); err != nil {
+		t.Fatalf("the server did not reload: %v", err)
 	}
 }
 

@@ -43,7 +43,7 @@ func TestASessionDoesNotCarryAnUnverifiedCertificateIntoVerification(t *testing.
 	}
 
 	config.Auth, config.VerifyWith = "on", authority.WritePEM(t)
-	server.Restart(t, config)
+	server.Reload(t, config)
 	for version, client := range clients {
 		answer, err := harness.Send(harness.HTTP(client), "GET", server.Endpoint+"/v1/status", nil)
 		if err == nil {
