@@ -98,3 +98,45 @@ fn a_resumed_session_ends_with_its_certificate() {
         assert_eq!(lenient.check_resumed(&resumed, late), Ok(()), "nobody looks at validity here");
     }
 }
+
+/// Each time ahead is one warning, and so is the end; a certificate that takes its place begins anew.
+#[test]
+fn the_end_of_a_certificate_is_announced_once_for_each_time_ahead() {
+    const DAY: u64 = 24 * 3600;
+    let directory = tempfile::tempdir().expect("a directory");
+    let load = || {
+        let (certificate, key) = certificate::of_development_server(&[], SystemTime::now()).expect("a certificate");
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("cert"), kes_client::pem::write_certificate(&certificate)).expect("written");
+        let key = kes_client::pem::write_private_key(&key, None).expect("PEM");
+        std::fs::write(path("key"), key.expose()).expect("written");
+        let files = TlsFiles { key: path("key"), cert: path("cert"), password: None, ca: None };
+        let watch =
+            TlsWatch { every: None, expiry_warnings: [30, 7, 1].map(|days| Duration::from_secs(days * DAY)).into() };
+        let state = TlsState::load(files, ClientMode { required: true, verified: false }).expect("TLS");
+        state.watched(watch)
+    };
+    let tls = load();
+    let end = u64::try_from(tls.expires()).expect("after 1970");
+    let before = |seconds: u64| UnixTime::since_unix_epoch(Duration::from_secs(end - seconds));
+    let mut expiry = Expiry::default();
+    let mut said = |tls: &TlsState, now| expiry.notice(tls, now).map(|notice| notice.to_string());
+    for (seconds, words) in [
+        (31 * DAY, None),
+        (30 * DAY, Some("expires in 30 days, on ")),
+        (29 * DAY, None),
+        (6 * DAY, Some("expires in 6 days, on ")),
+        (DAY + 1, None),
+        (3600, Some("expires in 60 minutes, on ")),
+        (60, None),
+    ] {
+        let text = said(&tls, before(seconds));
+        assert_eq!(text.is_some(), words.is_some(), "{seconds}: {text:?}");
+        assert!(words.is_none_or(|words| text.as_ref().is_some_and(|text| text.contains(words))), "{text:?}");
+    }
+    let after = UnixTime::since_unix_epoch(Duration::from_secs(end + 1));
+    assert!(said(&tls, after).is_some_and(|text| text.contains(" expired on ")));
+    assert_eq!(said(&tls, after), None);
+    assert_eq!(said(&load(), before(31 * DAY)), None);
+    assert!(said(&load(), before(2 * DAY)).is_some(), "who skips a warning gets the next, and one is enough");
+}
