@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/healthz` | 200: the process lives and its runtime turns, whatever the key store does |
 //! | `/ready` | as ready on the main listener (specification: `server-api.md` §15); 503 while the server starts and stops |
+//! | `/metrics` | the extended metrics (`server-api.md` §13); 503 likewise |
 //!
 //! It listens before the key store is connected, so that a start that waits for the store looks like a start and not
 //! like a dead process, and until the store is closed. No answer waits for the store for longer than [`READY_LIMIT`].
@@ -31,6 +32,7 @@ use super::error::ApiError;
 use super::handlers::status;
 use super::listen;
 use super::listener::{ACCEPT_PAUSE, Phase, accept, drive};
+use super::metrics::Format;
 use super::reply::{self, Body};
 use super::state::Shared;
 
@@ -176,18 +178,23 @@ impl Asked {
             _ if method != Method::GET && method != Method::HEAD => Err(ApiError::method(method, &Method::GET)),
             "/healthz" => Ok(reply::empty()),
             "/ready" => self.ready().await.map(|()| reply::empty()),
+            "/metrics" => self.serving().map(|shared| reply::metrics(shared.metrics.render(Format::Extended, &shared))),
             _ => Ok(reply::not_found()),
         };
         outcome.unwrap_or_else(|error| reply::error(&error))
     }
 
+    /// The server, if there is one to tell of.
+    fn serving(&self) -> Result<Arc<Shared>, ApiError> {
+        match &*self.stage.borrow() {
+            Stage::Starting => Err(ApiError::not_serving("the server is starting")),
+            Stage::Serving(shared) => Ok(Arc::clone(shared)),
+            Stage::Stopping => Err(ApiError::not_serving("the server is stopping")),
+        }
+    }
+
     async fn ready(&self) -> Result<(), ApiError> {
-        let stage = self.stage.borrow().clone();
-        let shared = match stage {
-            Stage::Starting => return Err(ApiError::not_serving("the server is starting")),
-            Stage::Serving(shared) => shared,
-            Stage::Stopping => return Err(ApiError::not_serving("the server is stopping")),
-        };
+        let shared = self.serving()?;
         let state = shared.state.load_full();
         let readiness = match timeout(READY_LIMIT, status::readiness(&state)).await {
             Ok(readiness) => readiness,

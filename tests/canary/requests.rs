@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
-use kes::server::ROUTES;
+use kes::server::{ROUTES, Route};
 use kes_keystores::MemoryStore;
 
 use crate::log;
@@ -14,6 +14,11 @@ use crate::support::{Build, Protocol, TestServer};
 
 /// One more than a body may have.
 const TOO_MANY_BYTES: usize = 1_000_001;
+
+/// Whether the answer has an end. Streams have what the log has.
+fn ends(route: &Route, method: &Method) -> bool {
+    !route.timeout.is_zero() || !route.accepts(method)
+}
 
 #[tokio::test]
 async fn what_is_sealed_opened_and_imported_stays_between_client_and_server() {
@@ -131,7 +136,7 @@ async fn nothing_of_a_body_comes_back_or_is_logged_whatever_the_method_and_route
     canaries.iter().for_each(|canary| secrets.add_key("body", &canary.0));
     let connection = &mut server.admin().http2().connect().await.expect("a connection");
     for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH, Method::HEAD] {
-        for route in ROUTES {
+        for route in ROUTES.iter().filter(|route| ends(route, &method)) {
             let path = if route.takes_argument() { format!("{}some-key", route.path) } else { route.path.to_owned() };
             // Where it is read, every body; elsewhere two are enough.
             let count = if route.max_body > 0 && route.accepts(&method) { usize::MAX } else { 2 };
@@ -177,7 +182,7 @@ async fn queries_and_headers_are_not_logged() {
     let (text, base64) = (canary.text(), canary.base64());
     for client in [server.admin(), server.user(), server.stranger()] {
         let connection = &mut client.http2().connect().await.expect("a connection");
-        for route in ROUTES {
+        for route in ROUTES.iter().filter(|route| ends(route, &Method::GET)) {
             let path = if route.takes_argument() { format!("{}some-key", route.path) } else { route.path.to_owned() };
             let request = Request::builder()
                 .method(route.method.clone())

@@ -53,9 +53,11 @@ async fn readiness_follows_the_server_from_its_start_to_its_end() {
     let health = health(|_| {}).await;
     assert_eq!(ask(&health, "GET", "/ready").await, "503 {\"message\":\"the server is starting\"¶}");
     assert_eq!(ask(&health, "GET", "/healthz").await, "200 ");
+    assert_eq!(ask(&health, "GET", "/metrics").await, "503 {\"message\":\"the server is starting\"¶}");
     health.follow(&server(FaultyStore::healthy()).await);
     assert_eq!(ask(&health, "GET", "/ready").await, "200 ");
     assert_eq!(ask(&health, "HEAD", "/ready").await, "200 ");
+    assert!(ask(&health, "GET", "/metrics").await.starts_with("200 # HELP kes_cache_hits_total "));
     health.stopping();
     assert_eq!(ask(&health, "GET", "/ready").await, "503 {\"message\":\"the server is stopping\"¶}");
     assert_eq!(ask(&health, "GET", "/healthz").await, "200 ");

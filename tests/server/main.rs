@@ -15,6 +15,7 @@ mod logs;
 mod metrics;
 mod names;
 mod panics;
+mod prometheus;
 mod releases;
 mod reload;
 mod routing;

@@ -6,6 +6,7 @@ use http::Response;
 use kes_client::wire::{Status, Version};
 
 use super::super::error::ApiError;
+use super::super::metrics::Process;
 use super::super::reply::{self, Body};
 use super::super::state::State;
 use super::Context;
@@ -29,18 +30,17 @@ pub async fn readiness(state: &State) -> Result<(), ApiError> {
 /// `GET /v1/status`: 200 also when the store is down, which it then says (decision 8).
 pub async fn status(context: Context<'_>) -> Response<Body> {
     let store = context.state.keys.store().status().await;
-    let memory = Memory::read();
-    let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let process = Process::read();
     let uptime = context.shared.started_at.elapsed() + Duration::from_millis(500);
     reply::json(&Status {
         version: build::VERSION.to_owned(),
         os: build::OS.to_owned(),
         arch: build::ARCH.to_owned(),
         uptime: uptime.as_secs(),
-        num_cpu: cpus,
-        num_cpu_used: cpus,
-        mem_heap_used: memory.heap,
-        mem_stack_used: memory.stack,
+        num_cpu: process.cpus,
+        num_cpu_used: process.cpus,
+        mem_heap_used: process.heap,
+        mem_stack_used: process.stack,
         keystore_latency: store.as_ref().map_or(0, |latency| latency_millis(*latency)),
         keystore_unreachable: store.is_err(),
         keystore_unavailable: false,
@@ -57,24 +57,6 @@ fn latency_millis(latency: Duration) -> u64 {
     ((latency.as_micros() + 500) / 1000).max(1).try_into().unwrap_or(u64::MAX)
 }
 
-/// What the process uses, in bytes, as the system counts it. At least 1 each: clients take 0 for a mistake.
-struct Memory {
-    heap: u64,
-    stack: u64,
-}
-
-impl Memory {
-    fn read() -> Self {
-        let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let kibibytes = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_whitespace().next()?.parse::<u64>().ok()
-        };
-        let bytes = |name| kibibytes(name).map_or(1, |count| (count * 1024).max(1));
-        Self { heap: bytes("RssAnon:"), stack: bytes("VmStk:") }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,11 +66,5 @@ mod tests {
         assert_eq!(latency_millis(Duration::from_micros(3)), 1);
         assert_eq!(latency_millis(Duration::from_micros(1499)), 1);
         assert_eq!(latency_millis(Duration::from_micros(1500)), 2);
-    }
-
-    #[test]
-    fn memory_is_counted() {
-        let memory = Memory::read();
-        assert!(memory.heap > 4096 && memory.stack > 4096);
     }
 }

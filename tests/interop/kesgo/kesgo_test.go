@@ -90,7 +90,7 @@ func TestADataKeyOpensOnlyUnderItsContext(t *testing.T) {
 	mustBe(t, err, kes.ErrKeyNotFound)
 }
 
-func TestStatusAndVersionAreRead(t *testing.T) {
+func TestStatusVersionAndMetricsAreRead(t *testing.T) {
 	_, client, ctx := start(t, harness.Config{})
 
 	state, err := client.Status(ctx)
@@ -102,6 +102,11 @@ func TestStatusAndVersionAreRead(t *testing.T) {
 	must(t, err)
 	if version != state.Version {
 		t.Errorf("version is %q, in the status %q", version, state.Version)
+	}
+	metrics, err := client.Metrics(ctx)
+	must(t, err)
+	if metrics.CPUs < 1 {
+		t.Errorf("metrics are %+v", metrics)
 	}
 }
 

@@ -1,9 +1,11 @@
 package kmsgo
 
 import (
+	"context"
 	"crypto"
 	"crypto/elliptic"
 	"testing"
+	"time"
 
 	"github.com/minio/kms-go/kes"
 
@@ -152,5 +154,51 @@ func TestEveryKindOfCertificateIsAnIdentity(t *testing.T) {
 			must(t, client.CreateKey(ctx, name))
 			mustBe(t, client.CreateKey(ctx, "not-mine"), kes.ErrNotAllowed)
 		})
+	}
+}
+
+func TestAuditEventsArriveAsTheyHappen(t *testing.T) {
+	server, client := startWithAdmin(t)
+	ctx, cancel := context.WithCancel(deadline(t))
+	defer cancel()
+
+	events, err := client.AuditLog(ctx)
+	must(t, err)
+	must(t, client.CreateKey(ctx, "my-key"))
+	for events.Next() {
+		event := events.Event()
+		if event.APIPath != "/v1/key/create/my-key" {
+			continue
+		}
+		if event.StatusCode != 200 || event.ClientIdentity.String() != harness.IdentityOf(t, server.Admin) {
+			t.Errorf("the event is %+v", event)
+		}
+		if event.ClientIP.String() != "127.0.0.1" {
+			t.Errorf("the client's address is %s", event.ClientIP)
+		}
+		// Nanoseconds read as milliseconds, or the other way round, would be far outside.
+		if event.ResponseTime < time.Microsecond || event.ResponseTime > time.Minute {
+			t.Errorf("the response took %s", event.ResponseTime)
+		}
+		return
+	}
+	t.Fatalf("the stream ended without the event: %v", events.Close())
+}
+
+func TestErrorEventsArriveAsTheyHappen(t *testing.T) {
+	server, client := startWithAdmin(t)
+	ctx, cancel := context.WithCancel(deadline(t))
+	defer cancel()
+	server.Plant(t, "not a stored key", "damaged")
+
+	events, err := client.ErrorLog(ctx)
+	must(t, err)
+	_, err = client.DescribeKey(ctx, "damaged")
+	mustHaveStatus(t, err, 502, "failed to read key")
+	if !events.Next() {
+		t.Fatalf("the stream ended without an event: %v", events.Close())
+	}
+	if events.Message() == "" {
+		t.Error("the event has no message")
 	}
 }

@@ -81,6 +81,37 @@ func TestStatusIsAnErrorOfTheSDKWhileTheStoreIsDown(t *testing.T) {
 	mustBe(t, err, kes.ErrKeyNotFound)
 }
 
+// The SDK gives up on metrics altogether if one family but the request counters has two samples.
+func TestMetricsAreReadAfterAnswersOfEveryKind(t *testing.T) {
+	stranger := harness.NewAPIKey(t)
+	server, client := startWithAdmin(t)
+	ctx := deadline(t)
+	before, err := client.Metrics(ctx)
+	must(t, err)
+
+	must(t, client.CreateKey(ctx, "my-key"))                     // 200
+	mustBe(t, client.CreateKey(ctx, "my-key"), kes.ErrKeyExists) // 400
+	mustBe(t, client.DeleteKey(ctx, "none"), kes.ErrKeyNotFound) // 404
+	_, err = clientFor(t, server, stranger).DescribeKey(ctx, "my-key")
+	mustBe(t, err, kes.ErrNotAllowed) // 403
+	server.Plant(t, "not a stored key", "damaged")
+	_, err = client.DescribeKey(ctx, "damaged")
+	mustHaveStatus(t, err, 502, "failed to read key")
+
+	after, err := client.Metrics(ctx)
+	must(t, err)
+	if after.RequestOK < before.RequestOK+1 || after.RequestErr < before.RequestErr+3 || after.RequestFail < before.RequestFail+1 {
+		t.Errorf("after one success, three errors and one failure the counters went from %d, %d, %d to %d, %d, %d",
+			before.RequestOK, before.RequestErr, before.RequestFail, after.RequestOK, after.RequestErr, after.RequestFail)
+	}
+	if after.CPUs < 1 || after.Threads < 1 || after.HeapAlloc == 0 || after.UpTime < before.UpTime {
+		t.Errorf("the system is not described: %+v", after)
+	}
+	if len(after.LatencyHistogram) == 0 {
+		t.Error("no response times")
+	}
+}
+
 func TestEveryRouteIsListed(t *testing.T) {
 	_, client := startWithAdmin(t)
 
@@ -91,12 +122,12 @@ func TestEveryRouteIsListed(t *testing.T) {
 		found[api.Path] = api.Method
 	}
 	for path, method := range map[string]string{
-		"/version": "GET", "/v1/ready": "GET", "/v1/status": "GET", "/v1/api": "GET",
+		"/version": "GET", "/v1/ready": "GET", "/v1/status": "GET", "/v1/metrics": "GET", "/v1/api": "GET",
 		"/v1/key/create/": "PUT", "/v1/key/import/": "PUT", "/v1/key/describe/": "GET", "/v1/key/list/": "GET",
 		"/v1/key/delete/": "DELETE", "/v1/key/encrypt/": "PUT", "/v1/key/generate/": "PUT",
 		"/v1/key/decrypt/": "PUT", "/v1/key/hmac/": "PUT", "/v1/policy/describe/": "GET", "/v1/policy/read/": "GET",
 		"/v1/policy/list/": "GET", "/v1/identity/describe/": "GET", "/v1/identity/list/": "GET",
-		"/v1/identity/self/describe": "GET",
+		"/v1/identity/self/describe": "GET", "/v1/log/error": "GET", "/v1/log/audit": "GET",
 	} {
 		if found[path] != method {
 			t.Errorf("route %s has method %q, want %q", path, found[path], method)

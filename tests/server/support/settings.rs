@@ -38,6 +38,7 @@ pub struct Build {
     pub legacy_error_texts: bool,
     pub extended_metrics: bool,
     pub log: Log,
+    pub metrics: Metrics,
     pub admin: String,
     pub policies: Vec<PolicyOf>,
 }
@@ -72,6 +73,7 @@ impl Default for Build {
             legacy_error_texts: false,
             extended_metrics: true,
             log: Log { error: Level::OFF, audit: Level::OFF, repeat_interval: Duration::ZERO, ..Log::default() },
+            metrics: Metrics::default(),
             admin: ADMIN.to_owned(),
             policies: vec![(
                 "my-app",
@@ -148,8 +150,7 @@ impl Build {
             .collect();
         let api = self.skip_auth.into_iter().map(|path| (path, true, None));
         let api = api.chain(self.timeouts.into_iter().map(|(path, timeout)| (path, false, Some(timeout))));
-        let metrics = Metrics::default();
-        let logs = Logs::new(&metrics);
+        let logs = Logs::new(&self.metrics);
         logs.change(self.log).expect("the logs can be written");
         let settings = Settings {
             access: Access::new(Admin::new(self.admin), policies).expect("a consistent configuration"),
@@ -163,7 +164,7 @@ impl Build {
             grace: self.grace,
             legacy_error_texts: self.legacy_error_texts,
             logs,
-            metrics,
+            metrics: self.metrics,
             extended_metrics: self.extended_metrics,
         };
         (settings, certificate)
