@@ -2,7 +2,8 @@
 //!
 //! An entry is gone when it is older than `any`, or was not used for `unused`. While the store is offline and
 //! `offline` is set, entries that were good when it went live on for that long instead; then they are gone, and the
-//! ordinary rules return. Expiry is decided at lookup; [`Cache::sweep`] only frees memory.
+//! ordinary rules return. A store is offline from its first failure to its first success, as its guard tells. Expiry is
+//! decided at lookup; [`Cache::sweep`] only frees memory.
 //!
 //! One fetch of a name is under way at a time, in a task of its own: whoever waits for it shares its outcome, and
 //! leaves at a deadline of its own without ending it for the others. A delete or create detaches the fetch that is in
@@ -16,14 +17,15 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use kes_core::key::stored;
 use kes_core::{Key, KeyName};
-use kes_keystores::{KeyStore, StoreError};
+use kes_keystores::{Health, KeyStore, StoreError};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::KeyError;
@@ -54,6 +56,8 @@ type Outcome = Result<Option<Arc<Key>>, KeyError>;
 #[derive(Clone, Debug)]
 pub struct Cache {
     inner: Arc<Inner>,
+    /// Follows the store's health, and ends with the last clone.
+    _following: Arc<JoinSet<()>>,
 }
 
 #[derive(Debug)]
@@ -92,7 +96,8 @@ struct Flight {
 }
 
 impl Cache {
-    /// An empty cache over `store`.
+    /// An empty cache over `store`, whose [health](KeyStore::health) it follows if somebody looks after that; then it has to
+    /// be made on a tokio runtime.
     #[must_use]
     pub fn new(store: Arc<dyn KeyStore>, settings: CacheSettings) -> Self {
         let shards = if settings.max_keys < SHARDING_FROM { 1 } else { SHARDS };
@@ -105,7 +110,12 @@ impl Cache {
             offline_since: AtomicU64::new(0),
             in_use: watch::Sender::new(()),
         };
-        Self { inner: Arc::new(inner) }
+        let inner = Arc::new(inner);
+        let mut following = JoinSet::new();
+        if let Some(health) = inner.store.health() {
+            following.spawn(follow(Arc::downgrade(&inner), health));
+        }
+        Self { inner, _following: Arc::new(following) }
     }
 
     /// The key, if it is cached and need not be fetched first. Marks it as used.
@@ -184,14 +194,10 @@ impl Cache {
         async move { while in_use.changed().await.is_ok() {} }
     }
 
-    /// Says whether the store answers. The moment of the first `false` is when it went offline.
+    /// Says whether the store answers, where nobody looks after its health. The moment of the first `false` is when it
+    /// went offline.
     pub fn set_online(&self, online: bool) {
-        let since = if online { 0 } else { self.inner.now() + 1 };
-        // Only the first failure counts; later ones find a moment that stands.
-        let _ = self
-            .inner
-            .offline_since
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| (online || old == 0).then_some(since));
+        self.inner.set_offline((!online).then(Instant::now));
     }
 
     /// Frees what has expired.
@@ -226,6 +232,19 @@ impl Cache {
     }
 }
 
+/// Goes offline and online with the store, until the cache or the store's guard is gone.
+async fn follow(cache: Weak<Inner>, mut health: watch::Receiver<Health>) {
+    loop {
+        let failing = health.borrow_and_update().outage().map(|outage| outage.since());
+        let Some(inner) = cache.upgrade() else { return };
+        inner.set_offline(failing);
+        drop(inner);
+        if health.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 enum Joined {
     Cached(Arc<Key>),
     Flight(watch::Receiver<Option<Outcome>>),
@@ -252,6 +271,15 @@ impl Inner {
     /// Milliseconds since the cache was made.
     fn now(&self) -> u64 {
         millis(self.epoch.elapsed())
+    }
+
+    /// Since when the store is offline, if it is.
+    fn set_offline(&self, since: Option<Instant>) {
+        let moment = since.map_or(0, |since| millis(since.saturating_duration_since(self.epoch)) + 1);
+        // Only the first failure counts; later ones find a moment that stands.
+        let _ = self
+            .offline_since
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| (moment == 0 || old == 0).then_some(moment));
     }
 
     fn cached(&self, name: &KeyName) -> Option<Arc<Key>> {

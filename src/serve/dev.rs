@@ -46,7 +46,6 @@ pub(super) fn plan(address: Option<&str>) -> Result<Plan, Failure> {
             keys: Vec::new(),
             listener: limits(&connection_limits),
             requests: connection_limits.requests,
-            probe_interval: kes_config::keystore::StoreCalls::default().probe_interval,
             grace: Duration::from_secs(5),
             legacy_error_texts: false,
             logs: Logs::new(&metrics),

@@ -47,7 +47,6 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
             keys: config.keys,
             listener,
             requests: config.limits.requests,
-            probe_interval: config.store_calls.probe_interval,
             grace: config.shutdown_grace,
             legacy_error_texts: config.legacy_error_texts,
             logs: Logs::new(&metrics),

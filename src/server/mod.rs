@@ -84,8 +84,6 @@ pub struct Settings {
     pub listener: ListenerLimits,
     /// Requests in flight at the same time; further ones wait.
     pub requests: usize,
-    /// How often the store is asked whether it works.
-    pub probe_interval: Duration,
     /// How long requests in flight get when the server stops.
     pub grace: Duration,
     /// Errors in the words of releases before 2022.
@@ -130,7 +128,6 @@ pub struct Server {
     shared: Arc<Shared>,
     retired: mpsc::UnboundedReceiver<Retired>,
     limits: ListenerLimits,
-    probe_interval: Duration,
     grace: Duration,
 }
 
@@ -148,7 +145,7 @@ impl Server {
         let keys = Arc::new(Keys::new(store, settings.cache, Arc::new(SystemClock)).counting(settings.metrics.cache()));
         let made = keys.ensure(&settings.access.server(), &settings.keys).await;
         made.map_err(|(name, error)| StartError::PredefinedKey { name, error })?;
-        let (limits, probe_interval, grace) = (settings.listener, settings.probe_interval, settings.grace);
+        let (limits, grace) = (settings.listener, settings.grace);
         let (logs, metrics) = (settings.logs.clone(), settings.metrics.clone());
         let places = Places::new(settings.requests);
         let (retired, receiver) = mpsc::unbounded_channel();
@@ -165,7 +162,7 @@ impl Server {
             retired,
         };
         let shared = Arc::new(shared);
-        Ok(Self { listener, address: local, shared, retired: receiver, limits, probe_interval, grace })
+        Ok(Self { listener, address: local, shared, retired: receiver, limits, grace })
     }
 
     /// The address that is listened on, with its real port.
@@ -192,7 +189,7 @@ impl Server {
         let (phase, receiver) = watch::channel(Phase::Serving);
         let mut background = JoinSet::new();
         background.spawn(self.shared.logs.clone().report_repeats());
-        background.spawn(maintain(Arc::clone(&self.shared), self.probe_interval));
+        background.spawn(sweep(Arc::clone(&self.shared)));
         background.spawn(certificate::look_after(Arc::clone(&self.shared)));
         let (ended, has_ended) = watch::channel(false);
         let mut closing = JoinSet::new();
@@ -222,23 +219,11 @@ impl Server {
     }
 }
 
-/// Keeps the cache: frees what expired, and asks the store how it is.
-async fn maintain(shared: Arc<Shared>, probe_interval: Duration) {
-    let mut probe = tokio::time::interval(probe_interval.max(Duration::from_millis(100)));
-    probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let sweeping = async {
-        loop {
-            let interval = shared.state.load().keys.cache().sweep_interval();
-            tokio::time::sleep(interval).await;
-            shared.state.load().keys.cache().sweep();
-        }
-    };
-    let probing = async {
-        loop {
-            probe.tick().await;
-            let keys = Arc::clone(&shared.state.load().keys);
-            keys.cache().set_online(keys.store().status().await.is_ok());
-        }
-    };
-    tokio::join!(sweeping, probing);
+/// Frees what expired in the cache.
+async fn sweep(shared: Arc<Shared>) {
+    loop {
+        let interval = shared.state.load().keys.cache().sweep_interval();
+        tokio::time::sleep(interval).await;
+        shared.state.load().keys.cache().sweep();
+    }
 }

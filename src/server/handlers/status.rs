@@ -22,7 +22,8 @@ pub async fn ready(context: Context<'_>) -> Result<Response<Body>, ApiError> {
     readiness(context.state).await.map(|()| reply::empty())
 }
 
-/// Whether the key store works, and what a client is told if it does not.
+/// Whether the key store works, and what a client is told if it does not. The guard around the store knows that from
+/// its probes, so this does not wait for the store.
 pub async fn readiness(state: &State) -> Result<(), ApiError> {
     state.keys.store().status().await.map(drop).map_err(|error| ApiError::not_ready(&error))
 }

@@ -3,6 +3,7 @@
 mod every_route;
 mod identity;
 mod key;
+mod outages;
 mod policy;
 mod status;
 mod store_failures;

@@ -12,6 +12,7 @@ use super::*;
 mod due;
 mod expiry;
 mod flights;
+mod outages;
 
 const SETTINGS: CacheSettings = CacheSettings {
     any: Duration::from_secs(300),
