@@ -116,3 +116,11 @@ fn a_development_server_prints_an_api_key_that_works() {
     );
     assert!(banner.contains("\nKMS         In Memory\n"), "{banner}");
 }
+
+#[test]
+fn each_log_has_a_line() {
+    let site = Site::with("log: {error: warn+1, audit: debug}\n");
+    let banner = site.start(&[]).stdout.text();
+    let lines = "\nLogs        error=stderr level=WARN+1\n            audit=stdout level=DEBUG\n";
+    assert!(banner.contains(lines), "{banner}");
+}
