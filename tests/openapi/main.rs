@@ -115,10 +115,13 @@ fn every_component_is_there_and_used() {
     assert_eq!(used, defined);
 }
 
+/// A status, a text, and whether a route answers it.
+type Entry = (u16, &'static str, fn(&Route) -> bool);
+
 /// Every error text with its status and the routes that answer it. `<x>` stands for any text. The order is the one of the
 /// specification (`server-api.md` §11); texts that it has for what cannot happen here (no TLS, no build information,
 /// a route without a handler) are left out.
-const CATALOGUE: &[(u16, &str, fn(&Route) -> bool)] = &[
+const CATALOGUE: &[Entry] = &[
     (400, "tls: client certificate is required", is_protected),
     (400, "tls: received more than one client certificate", is_protected),
     (400, "key name '<x>' is empty, too long or contains invalid characters", is_of_one_key),
