@@ -7,7 +7,8 @@ use kes_core::SecretBytes;
 use md5::{Digest, Md5};
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::{Decode, Encode};
-use pkcs8::pkcs5::{self, pbes2};
+use pkcs8::pkcs5::pbes2::{self, Kdf};
+use pkcs8::pkcs5::{self, EncryptionScheme};
 use pkcs8::{EncryptedPrivateKeyInfoRef, Error};
 use zeroize::Zeroize;
 
@@ -16,6 +17,12 @@ use super::PemError;
 /// Rounds of PBKDF2 with HMAC-SHA-256 for keys that we encrypt, as OWASP's password storage advice has it since 2023.
 const PBKDF2_ROUNDS: u32 = 600_000;
 
+/// Most rounds of PBKDF2 that are taken from a file: some seconds of work, and ten times what tools write today.
+const MAX_PBKDF2_ROUNDS: u32 = 10_000_000;
+
+/// Most memory that scrypt is given by a file: what its author advises for stored secrets.
+const MAX_SCRYPT_BYTES: u64 = 1 << 30;
+
 /// Bytes of salt, NIST SP 800-132 §5.1.
 const SALT_BYTES: usize = 16;
 
@@ -23,6 +30,7 @@ const SALT_BYTES: usize = 16;
 pub(super) fn open_pkcs8(der: &SecretBytes, password: &str) -> Result<SecretBytes, PemError> {
     let info = EncryptedPrivateKeyInfoRef::from_der(der.expose())
         .map_err(|_| PemError::UnsupportedEncryption("other than PBES2".to_owned()))?;
+    check_costs(&info.encryption_algorithm)?;
     match info.decrypt(password) {
         Ok(key) => Ok(key.as_bytes().into()),
         Err(Error::EncryptedPrivateKey(
@@ -30,6 +38,27 @@ pub(super) fn open_pkcs8(der: &SecretBytes, password: &str) -> Result<SecretByte
         )) => Err(PemError::UnsupportedEncryption(oid.to_string())),
         Err(_) => Err(PemError::WrongPassword),
     }
+}
+
+/// Refuses what takes hours, or memory that is not there: the library goes on until it is done or aborts the process. A
+/// cost of zero makes it panic.
+fn check_costs(scheme: &EncryptionScheme) -> Result<(), PemError> {
+    let EncryptionScheme::Pbes2(parameters) = scheme else { return Ok(()) };
+    let refused = match &parameters.kdf {
+        Kdf::Pbkdf2(costs) if costs.iteration_count > MAX_PBKDF2_ROUNDS => {
+            format!("PBKDF2 with {} rounds", costs.iteration_count)
+        }
+        Kdf::Scrypt(costs) => {
+            let (n, r, p) = (costs.cost_parameter, costs.block_size, costs.parallelization);
+            let bytes = [n, r.into(), p.into()].into_iter().try_fold(128_u64, u64::checked_mul);
+            if bytes.is_some_and(|bytes| (1..=MAX_SCRYPT_BYTES).contains(&bytes)) {
+                return Ok(());
+            }
+            format!("scrypt with the cost {n}, {r}, {p}")
+        }
+        _ => return Ok(()),
+    };
+    Err(PemError::UnsupportedEncryption(refused))
 }
 
 /// The content of an `ENCRYPTED PRIVATE KEY` block for a PKCS#8 key.

@@ -1,5 +1,10 @@
 //! The files under `testdata` were written by OpenSSL 3.0; each encrypted one has the password `hunter2`.
 
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::der::{Decode, Encode};
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::Kdf;
+
 use super::*;
 
 macro_rules! file {
@@ -64,6 +69,45 @@ fn unknown_encryptions_are_named() {
         let line = text.lines().find(|line| line.starts_with("DEK-Info")).expect("the header").to_owned();
         let error = read_private_key(text.replace(&line, info).as_bytes(), Some("hunter2")).unwrap_err();
         assert!(matches!(error, PemError::UnsupportedEncryption(_)), "{info}: {error}");
+    }
+}
+
+/// A file whose key takes hours to open, or more memory than there is, does not get them.
+#[test]
+fn an_encryption_that_costs_too_much_is_refused() {
+    let with = |change: &dyn Fn(&mut Kdf), like: &[u8]| {
+        let der = first_key(like).expect("a key").content().expect("base64");
+        let mut info = EncryptedPrivateKeyInfoRef::from_der(der.expose()).expect("an encrypted key");
+        let EncryptionScheme::Pbes2(parameters) = &mut info.encryption_algorithm else { panic!("not PBES2") };
+        change(&mut parameters.kdf);
+        block::write(ENCRYPTED_PKCS8, &info.to_der().expect("DER"))
+    };
+    let pbkdf2 = |rounds| {
+        let change = |kdf: &mut Kdf| match kdf {
+            Kdf::Pbkdf2(costs) => costs.iteration_count = rounds,
+            _ => panic!("not PBKDF2"),
+        };
+        with(&change, file!("pbes2-aes256.pem"))
+    };
+    let scrypt = |n, r, p| {
+        let change = |kdf: &mut Kdf| match kdf {
+            Kdf::Scrypt(costs) => {
+                (costs.cost_parameter, costs.block_size, costs.parallelization) = (n, r, p);
+            }
+            _ => panic!("not scrypt"),
+        };
+        with(&change, file!("pbes2-scrypt.pem"))
+    };
+    for (pem, name) in [
+        (pbkdf2(10_000_001), "PBKDF2 with 10000001 rounds"),
+        (pbkdf2(u32::MAX), "PBKDF2 with 4294967295 rounds"),
+        (scrypt(1 << 20, 8, 2), "scrypt with the cost 1048576, 8, 2"),
+        (scrypt(1 << 40, 8, 1), "scrypt with the cost 1099511627776, 8, 1"),
+        (scrypt(u64::MAX, u16::MAX, u16::MAX), "scrypt with the cost 18446744073709551615, 65535, 65535"),
+        (scrypt(0, 8, 1), "scrypt with the cost 0, 8, 1"),
+    ] {
+        let error = read_private_key(pem.expose(), Some("hunter2")).unwrap_err();
+        assert_eq!(error, PemError::UnsupportedEncryption(name.to_owned()));
     }
 }
 
