@@ -69,6 +69,10 @@ fn refuse_what_is_missing(config: &Config) -> Result<(), Failure> {
     if config.proxy_protocol.is_some() {
         return Err(Failure::configuration(format!("`proxy_protocol.mode: required` {missing}")));
     }
+    let ahead = config.cache.refresh_ahead_percent;
+    if ahead != 0 && ahead != Cache::default().refresh_ahead_percent {
+        eprintln!("WARNING: `cache.refresh_ahead` {missing}");
+    }
     Ok(())
 }
 
