@@ -1,33 +1,11 @@
 //! Directories that older releases wrote (`tests/data/README.md`): every key is described, every ciphertext opened,
 //! every HMAC equal.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
+use self::recorded::releases;
 use crate::store::Directory;
 
-#[derive(Deserialize)]
-struct Release {
-    keys: BTreeMap<String, String>,
-    ciphertexts: Vec<Sealed>,
-    hmacs: Vec<Hmac>,
-}
-
-#[derive(Deserialize)]
-struct Sealed {
-    key: String,
-    context: String,
-    plaintext: String,
-    ciphertext: String,
-}
-
-#[derive(Deserialize)]
-struct Hmac {
-    key: String,
-    message: String,
-    hmac: String,
-}
+#[path = "../data/releases.rs"]
+mod recorded;
 
 /// What describe has to say of an entry's JSON: its algorithm, or that of keys that do not say.
 fn algorithm_of(entry: &str) -> Option<&'static str> {
@@ -41,8 +19,7 @@ fn algorithm_of(entry: &str) -> Option<&'static str> {
 
 #[tokio::test]
 async fn a_directory_of_any_release_can_be_used_over_http() {
-    let releases: BTreeMap<String, Release> =
-        serde_json::from_str(include_str!("../data/releases.json")).expect("the recording");
+    let releases = releases();
     assert_eq!(releases.len(), 13);
     for (release, recorded) in &releases {
         let directory = Directory::new();

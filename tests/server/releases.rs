@@ -1,7 +1,6 @@
 //! What real releases wrote (`tests/data/README.md`), through the server: every key is described, every ciphertext
 //! opens, every HMAC is equal.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -9,12 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use kes_core::{KeyName, SecretBytes};
 use kes_keystores::{KeyStore, MemoryStore};
-use serde::Deserialize;
 use serde_json::Value;
 
+use self::recorded::{Release, releases};
 use crate::support::{Build, Connection, TestServer, error};
 
-const RELEASES: &str = include_str!("../data/releases.json");
+#[path = "../data/releases.rs"]
+mod recorded;
 
 /// What the entries of the present format say: release, key, algorithm, moment of creation. Not read by this
 /// project's code.
@@ -38,28 +38,6 @@ const DESCRIBED: [(&str, &str, &str, &str); 9] = [
 /// Who made the keys of the later recordings.
 const RECORDER: &str = "59865ec46937fb5da1bef73c73b0df0abb6b051e87e0e768c0c8e1b71656cc8d";
 
-#[derive(Deserialize)]
-struct Release {
-    keys: BTreeMap<String, String>,
-    ciphertexts: Vec<Sealed>,
-    hmacs: Vec<Hmac>,
-}
-
-#[derive(Deserialize)]
-struct Sealed {
-    key: String,
-    context: String,
-    plaintext: String,
-    ciphertext: String,
-}
-
-#[derive(Deserialize)]
-struct Hmac {
-    key: String,
-    message: String,
-    hmac: String,
-}
-
 /// A server whose store holds the keys of a release, byte for byte.
 async fn server_with(release: &Release) -> TestServer {
     let store = Arc::new(MemoryStore::new());
@@ -77,7 +55,7 @@ async fn put(connection: &mut Connection, operation: &str, key: &str, body: &str
 
 #[tokio::test]
 async fn everything_that_releases_wrote_can_be_used() {
-    let releases: BTreeMap<String, Release> = serde_json::from_str(RELEASES).expect("the recording");
+    let releases = releases();
     let (mut keys, mut ciphertexts, mut hmacs) = (0, 0, 0);
     for (index, (name, release)) in releases.iter().enumerate() {
         let server = server_with(release).await;
