@@ -50,6 +50,9 @@ impl Site {
     pub fn with(more: &str) -> Self {
         let pair = Pair::new();
         let site = Self { directory: tempfile::tempdir().expect("a directory"), certificate: pair.certificate };
+        // A file of its own: a watcher that looks while a test replaces the pair would see a new CA beside the old pair,
+        // and say that the files changed once before they have.
+        site.write("ca.pem", &pair.cert);
         site.write("cert.pem", pair.cert);
         site.write("key.pem", pair.key);
         std::fs::create_dir(site.path("keys")).expect("a directory");
@@ -66,7 +69,7 @@ impl Site {
              tls: {{key: {}, cert: {}, ca: {}}}\nkeystore: {{retries: 0, fs: {{path: {}}}}}\n",
             self.path("key.pem").display(),
             self.path("cert.pem").display(),
-            self.path("cert.pem").display(),
+            self.path("ca.pem").display(),
             self.path("keys").display(),
         )
     }
