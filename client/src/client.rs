@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::builder::Builder;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
+use crate::events::Events;
 use crate::transport::{Answer, Call, Transport};
 use crate::wire::{self, Base64};
 
@@ -205,6 +206,34 @@ impl Client {
         self.list("/v1/identity/list/", pattern, |page: wire::IdentityNames| (page.identities, page.continue_at)).await
     }
 
+    /// The counters and gauges of the server in Prometheus' text format.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let answer = self.send(Method::GET, "/v1/metrics".to_owned(), Payload::none(), true).await?;
+        String::from_utf8(answer.body.expose().to_vec())
+            .map_err(|_| Error::Protocol { endpoint: answer.endpoint, reason: "metrics are not text".to_owned() })
+    }
+
+    /// Follows the audit log: one event for each request that the server answers from now on.
+    ///
+    /// The limit of [`Builder::timeout`] counts until the server has accepted, not for the events.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn follow_audit_log(&self) -> Result<Events<wire::AuditEvent<'static>>, Error> {
+        self.follow("/v1/log/audit").await
+    }
+
+    /// Follows the error log, as [`Client::follow_audit_log`].
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn follow_error_log(&self) -> Result<Events<wire::ErrorEvent>, Error> {
+        self.follow("/v1/log/error").await
+    }
+
     /// All pages of a list. A token is `<prefix>~<next name>`. Other servers send the bare next name, and take it for a
     /// prefix when it comes back: going on would lose names without a word.
     async fn list<Page: DeserializeOwned>(
@@ -249,7 +278,15 @@ impl Client {
 
     /// The answer, if it is a success.
     async fn send(&self, method: Method, path: String, payload: Payload, repeatable: bool) -> Result<Answer, Error> {
-        let call = Call { method, path, body: payload.0, repeatable };
+        self.answer(Call { method, path, body: payload.0, repeatable, streamed: false }).await
+    }
+
+    async fn follow<Event: DeserializeOwned>(&self, path: &str) -> Result<Events<Event>, Error> {
+        let call = Call { method: Method::GET, path: path.to_owned(), body: None, repeatable: true, streamed: true };
+        Ok(Events::new(self.answer(call).await?))
+    }
+
+    async fn answer(&self, call: Call) -> Result<Answer, Error> {
         let answer = self.transport.send(&call).await?;
         if (200..300).contains(&answer.status) {
             Ok(answer)

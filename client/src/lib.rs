@@ -21,6 +21,7 @@
 //! | module | for |
 //! | --- | --- |
 //! | [`Client`], [`Builder`] | requests, over one or several servers |
+//! | [`Events`] | a log that is followed |
 //! | [`ClientIdentity`] | who the client is: an API key, or a certificate and its private key |
 //! | [`Error`] | why a request failed, as variants to react to |
 //! | [`wire`] | the JSON bodies; the server uses the same types |
@@ -44,6 +45,7 @@ pub mod certificate;
 mod client;
 mod endpoint;
 mod error;
+mod events;
 pub mod pem;
 mod tls;
 mod transport;
@@ -53,4 +55,5 @@ pub use builder::{BuildError, Builder};
 pub use client::Client;
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use error::Error;
+pub use events::Events;
 pub use tls::{ClientIdentity, InvalidIdentity, TrustError};

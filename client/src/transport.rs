@@ -6,6 +6,8 @@
 
 mod attempt;
 
+pub(crate) use attempt::next_chunk;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) body: Option<Arc<SecretBytes>>,
     /// Whether carrying it out twice does no harm.
     pub(crate) repeatable: bool,
+    /// Whether the body of a success is left for the caller to read as it comes.
+    pub(crate) streamed: bool,
 }
 
 /// What a server answered.
@@ -41,7 +45,9 @@ pub(crate) struct Answer {
     pub(crate) endpoint: String,
     pub(crate) status: u16,
     pub(crate) is_json: bool,
+    /// Empty if it is left in `stream`.
     pub(crate) body: SecretBytes,
+    pub(crate) stream: Option<reqwest::Response>,
     retry_after: Option<Duration>,
 }
 

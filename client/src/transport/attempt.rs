@@ -31,20 +31,29 @@ pub(super) async fn once(http: &reqwest::Client, endpoint: &Endpoint, call: &Cal
         None if call.method == http::Method::GET => request,
         None => request.header(CONTENT_LENGTH, 0),
     };
-    let mut response = request.send().await.map_err(|error| classify(endpoint, &error))?;
+    let mut response = request.send().await.map_err(|error| classify(&endpoint.to_string(), &error))?;
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let is_json = header(CONTENT_TYPE).is_some_and(|value| value.starts_with("application/json"));
     let retry_after = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     let status = response.status().as_u16();
+    let endpoint = endpoint.to_string();
+    if call.streamed && response.status().is_success() {
+        let (body, stream) = (SecretBytes::default(), Some(response));
+        return Ok(Answer { endpoint, status, is_json, body, stream, retry_after });
+    }
     let mut body = SecretBytes::with_capacity(FIRST_CAPACITY);
-    while let Some(chunk) = response.chunk().await.map_err(|error| classify(endpoint, &error))? {
+    while let Some(chunk) = next_chunk(&endpoint, &mut response).await? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            let reason = format!("it is longer than {MAX_ANSWER_BYTES} bytes");
-            return Err(Error::Protocol { endpoint: endpoint.to_string(), reason });
+            return Err(Error::Protocol { endpoint, reason: format!("it is longer than {MAX_ANSWER_BYTES} bytes") });
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { endpoint: endpoint.to_string(), status, is_json, body, retry_after })
+    Ok(Answer { endpoint, status, is_json, body, stream: None, retry_after })
+}
+
+/// The next bytes of an answer, or `None` at its end.
+pub(crate) async fn next_chunk(endpoint: &str, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
+    response.chunk().await.map_err(|error| classify(endpoint, &error))
 }
 
 /// A body that every attempt shares, wiped when the last one is done with it.
@@ -57,8 +66,8 @@ impl AsRef<[u8]> for Body {
 }
 
 /// What a failure means. Without an answer the cause is somewhere in a chain of errors of several libraries.
-fn classify(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
-    let endpoint = endpoint.to_string();
+fn classify(endpoint: &str, error: &reqwest::Error) -> Error {
+    let endpoint = endpoint.to_owned();
     let reason = innermost(error);
     if let Some(alert) = client_certificate_alert(error) {
         return Error::ClientCertificateRejected { endpoint, reason: alert };

@@ -8,12 +8,14 @@
 //! Types that hold key material or plaintexts keep it in memory that is wiped, and print only its length.
 //! [`to_json`] writes them into such memory too.
 
+mod event;
 mod names;
 mod request;
 mod response;
 mod rules;
 mod secret;
 
+pub use event::{AuditEvent, AuditRequest, AuditResponse, ErrorEvent};
 pub use names::{IdentityNames, KeyNames, PolicyNames};
 pub use request::{DecryptRequest, EncryptRequest, GenerateRequest, HmacRequest, ImportRequest};
 pub use response::{

@@ -4,8 +4,10 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use futures_util::{FutureExt, StreamExt, stream};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -22,8 +24,18 @@ use tokio_rustls::TlsAcceptor;
 pub enum Reply {
     Answer(u16, &'static str, Vec<u8>),
     RetryAfter(u16, &'static str),
+    /// 200, then each text as a piece of its own, then an end.
+    Stream(&'static [&'static str], End),
     /// Ends the connection without an answer.
     HangUp,
+}
+
+/// How a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Clean,
+    /// Breaks when the next request arrives, so that what was sent has been received.
+    Broken,
 }
 
 pub fn ok(body: &str) -> Reply {
@@ -61,6 +73,7 @@ pub struct Server {
     task: tokio::task::JoinHandle<()>,
 }
 
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 type Script = Box<dyn Fn(usize, &Asked) -> Reply + Send + Sync>;
 
 impl Server {
@@ -122,8 +135,10 @@ impl Drop for Server {
 }
 
 async fn serve(listener: TcpListener, tls: TlsAcceptor, asked: Arc<Mutex<Vec<Asked>>>, script: Arc<Script>) {
+    let arrived = Arc::new(tokio::sync::Notify::new());
     while let Ok((stream, _)) = listener.accept().await {
         let (tls, asked, script) = (tls.clone(), Arc::clone(&asked), Arc::clone(&script));
+        let arrived = Arc::clone(&arrived);
         tokio::spawn(async move {
             let Ok(stream) = tls.accept(stream).await else { return };
             let certificates = stream.get_ref().1.peer_certificates();
@@ -132,7 +147,7 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, asked: Arc<Mutex<Vec<Ask
             let notify = Arc::clone(&hang_up);
             let service = service_fn(move |request| {
                 let (asked, script) = (Arc::clone(&asked), Arc::clone(&script));
-                answer(request, identity.clone(), asked, script, Arc::clone(&notify))
+                answer(request, identity.clone(), asked, script, Arc::clone(&notify), Arc::clone(&arrived))
             });
             let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
             tokio::select! {
@@ -149,7 +164,8 @@ async fn answer(
     asked: Arc<Mutex<Vec<Asked>>>,
     script: Arc<Script>,
     hang_up: Arc<tokio::sync::Notify>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+    arrived: Arc<tokio::sync::Notify>,
+) -> Result<Response<Body>, Infallible> {
     let header = |name: &str| request.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
     let mut record = Asked {
         method: request.method().to_string(),
@@ -166,13 +182,25 @@ async fn answer(
         asked.push(record.clone());
         asked.len() - 1
     };
+    arrived.notify_waiters();
     let response = Response::builder();
     let response = match script(number, &record) {
-        Reply::Answer(status, kind, body) => {
-            response.status(status).header("content-type", kind).body(Full::from(body))
-        }
-        Reply::RetryAfter(status, seconds) => {
-            response.status(status).header("retry-after", seconds).body(Full::default())
+        Reply::Answer(status, kind, body) => response
+            .status(status)
+            .header("content-type", kind)
+            .body(Full::from(body).map_err(|never| match never {}).boxed_unsync()),
+        Reply::RetryAfter(status, seconds) => response
+            .status(status)
+            .header("retry-after", seconds)
+            .body(Full::default().map_err(|never| match never {}).boxed_unsync()),
+        Reply::Stream(pieces, end) => {
+            let pieces = pieces.iter().map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes()))));
+            let mut frames = stream::iter(pieces).boxed();
+            if end == End::Broken {
+                let broken = arrived.notified_owned().map(|()| Err(std::io::Error::other("broken on purpose")));
+                frames = frames.chain(stream::once(broken)).boxed();
+            }
+            response.header("content-type", "application/x-ndjson").body(StreamBody::new(frames).boxed_unsync())
         }
         Reply::HangUp => {
             hang_up.notify_one();

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use kes_client::wire;
 use kes_core::Timestamp;
-use serde::Serialize;
 
 use super::Level;
 use super::line::{Line, Value, clipped, nanoseconds};
@@ -57,44 +57,20 @@ impl AuditEvent<'_> {
         Line::new(Level::INFO, &message, attributes)
     }
 
-    /// For streams and files: what the official SDK reads, and a newline.
-    pub(super) fn to_ndjson(self) -> Vec<u8> {
+    /// For streams and files: what the official SDK reads.
+    pub(super) fn to_record(&self) -> wire::AuditEvent<'_> {
         // The clock may have been set since; what counts is its present opinion of when that was.
         let arrived = SystemTime::now().checked_sub(self.time).unwrap_or(SystemTime::UNIX_EPOCH);
-        let record = Record {
-            time: Timestamp::from(arrived).to_string(),
-            request: Request {
-                ip: self.ip.to_string(),
-                path: &clipped(self.path),
-                identity: Some(self.identity).filter(|identity| !identity.is_empty()),
+        wire::AuditEvent {
+            time: Timestamp::from(arrived),
+            request: wire::AuditRequest {
+                ip: self.ip.to_string().into(),
+                path: clipped(self.path),
+                identity: self.identity.into(),
             },
-            response: Response { code: self.code, time: nanoseconds(self.time) },
-        };
-        let mut line = serde_json::to_vec(&record).expect("names are text, and memory does not fail to be written");
-        line.push(b'\n');
-        line
+            response: wire::AuditResponse { code: self.code, time: nanoseconds(self.time) },
+        }
     }
-}
-
-#[derive(Serialize)]
-struct Record<'a> {
-    time: String,
-    request: Request<'a>,
-    response: Response,
-}
-
-#[derive(Serialize)]
-struct Request<'a> {
-    ip: String,
-    path: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    identity: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Response {
-    code: u16,
-    time: u64,
 }
 
 #[cfg(test)]
@@ -131,20 +107,18 @@ mod tests {
 
     #[test]
     fn records_are_what_clients_read() {
-        let record = String::from_utf8(EVENT.to_ndjson()).expect("text");
+        let record = serde_json::to_string(&EVENT.to_record()).expect("text");
         let form = r#"","request":{"ip":"127.0.0.1","path":"/v1/key/create/my-key","identity":"3ecf"},"#;
-        assert_eq!(rest(&record), format!("{form}\"response\":{{\"code\":200,\"time\":274590}}}}\n"));
+        assert_eq!(rest(&record), format!("{form}\"response\":{{\"code\":200,\"time\":274590}}}}"));
         let anonymous = AuditEvent { identity: "", ..EVENT };
-        let record = String::from_utf8(anonymous.to_ndjson()).expect("text");
+        let record = serde_json::to_string(&anonymous.to_record()).expect("text");
         assert!(!record.contains("identity"), "{record}");
     }
 
     #[test]
     fn the_time_of_a_record_is_that_of_the_arrival() {
         let began = SystemTime::now() - Duration::from_secs(60);
-        let record = AuditEvent { time: Duration::from_secs(60), ..EVENT }.to_ndjson();
-        let record: serde_json::Value = serde_json::from_slice(&record).expect("JSON");
-        let time = Timestamp::parse(record["time"].as_str().expect("text")).expect("a time");
+        let time = AuditEvent { time: Duration::from_secs(60), ..EVENT }.to_record().time;
         assert!(time >= Timestamp::from(began) && time < Timestamp::from(began + Duration::from_secs(30)));
     }
 }

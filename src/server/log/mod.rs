@@ -25,8 +25,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use kes_client::wire;
 pub use kes_config::Level;
 use kes_config::{Log, LogFormat};
+use serde::Serialize;
 
 pub use audit::{AuditEvent, What};
 pub use errors::{ErrorLog, Sink, Target};
@@ -159,7 +161,7 @@ impl Logs {
             stdout.write(sinks.console_form(&event.to_line()));
         }
         if sinks.file.is_some() || self.0.audit_hub.is_followed() {
-            let record = Bytes::from(event.to_ndjson());
+            let record = ndjson(&event.to_record());
             self.0.audit_hub.publish(&record);
             if let Some(file) = &sinks.file {
                 file.write(record);
@@ -201,10 +203,16 @@ impl Target for Logs {
             stderr.write(sinks.console_form(line));
         }
         if level >= Level::INFO && self.0.error_hub.is_followed() {
-            let event = serde_json::json!({ "message": line.to_text() });
-            self.0.error_hub.publish(&Bytes::from(format!("{event}\n")));
+            self.0.error_hub.publish(&ndjson(&wire::ErrorEvent { message: line.to_text() }));
         }
     }
+}
+
+/// A line of a stream or file.
+fn ndjson(event: &impl Serialize) -> Bytes {
+    let mut line = serde_json::to_vec(event).expect("names are text, and memory does not fail to be written");
+    line.push(b'\n');
+    line.into()
 }
 
 impl Sinks {
