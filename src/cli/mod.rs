@@ -12,8 +12,10 @@ mod flags;
 mod healthcheck;
 mod identity;
 mod key;
+mod ls;
 mod output;
 mod password;
+mod policy;
 mod server;
 mod tool;
 mod usage;
@@ -51,6 +53,8 @@ enum Command {
     Healthcheck(healthcheck::Healthcheck),
     Key(key::Key),
     Identity(identity::Identity),
+    Policy(policy::Policy),
+    Ls(ls::Ls),
     #[command(hide = true)]
     Tool(tool::Tool),
 }
@@ -80,6 +84,8 @@ fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Command::Healthcheck(args)) => args.run(),
         Some(Command::Key(args)) => key::run(args),
         Some(Command::Identity(args)) => identity::run(args),
+        Some(Command::Policy(args)) => policy::run(args),
+        Some(Command::Ls(args)) => args.run(),
         Some(Command::Tool(args)) => tool::run(args),
         None if kes.version => output::print(usage::version().as_bytes()),
         None => Err(Failure::Usage(usage::help(&command))),

@@ -13,6 +13,11 @@ fn help_that_was_asked_for_goes_to_stdout() {
         "identity",
         "identity new",
         "identity of",
+        "policy",
+        "policy info",
+        "policy ls",
+        "policy show",
+        "ls",
     ] {
         let words: Vec<&str> = path.split_whitespace().collect();
         let long = kes(words.iter().chain(&["--help"])).run().ok();
@@ -28,7 +33,7 @@ fn help_that_was_asked_for_goes_to_stdout() {
 
 #[test]
 fn help_for_want_of_a_command_goes_to_stderr() {
-    for path in [vec![], vec!["key"]] {
+    for path in [vec![], vec!["key"], vec!["policy"]] {
         let Outcome { code, stdout, stderr } = kes(&path).run();
         assert_eq!((code, stdout.as_str()), (Some(2), ""));
         assert_eq!(stderr, kes(path.iter().chain(&["--help"])).run().ok());

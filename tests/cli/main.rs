@@ -5,4 +5,6 @@ mod healthcheck;
 mod help;
 mod identity;
 mod key;
+mod policy;
 mod program;
+mod server;

@@ -6,7 +6,7 @@ use kes_core::Timestamp;
 
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, Colour, Style, When};
+use crate::cli::output::{self, Colour, Format, Style};
 use crate::cli::usage;
 
 /// Print what the server knows of an identity
@@ -26,13 +26,8 @@ pub(crate) struct Info {
     #[command(flatten)]
     connection: Connection,
 
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-
-    /// When to use colours: auto, always or never
-    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
-    color: When,
+    #[command(flatten)]
+    format: Format,
 
     #[arg(hide = true)]
     identities: Vec<String>,
@@ -40,12 +35,12 @@ pub(crate) struct Info {
 
 impl Info {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let style = Style::of_stdout(self.color);
+        let style = self.format.style();
         let failed = |error: kes_client::Error| Failure::error(error.to_string());
         let text = match self.identities.as_slice() {
             [] => {
                 let info = self.connection.run(async |client| client.describe_self().await.map_err(failed))?;
-                if self.json {
+                if self.format.json {
                     return output::print_json(&info);
                 }
                 describe_self(&info, style)
@@ -53,7 +48,7 @@ impl Info {
             [identity] => {
                 let info =
                     self.connection.run(async |client| client.describe_identity(identity).await.map_err(failed))?;
-                if self.json {
+                if self.format.json {
                     return output::print_json(&info);
                 }
                 describe(identity, &info, style)
@@ -67,11 +62,11 @@ impl Info {
 fn describe_self(info: &SelfInfo, style: Style) -> String {
     let mut rows = vec![("Identity", style.paint(Colour::Identity, &info.identity))];
     rows.extend(origin(info.created_at, info.admin, &info.created_by, style));
-    let mut text = output::table(&rows);
+    let mut text = output::labelled(&rows);
     if !info.policy.is_empty() {
         let policy = style.paint(Colour::Identity, &info.policy);
         text.push('\n');
-        text.push_str(&output::table(&[("Policy", policy), ("Created At", output::time(info.created_at))]));
+        text.push_str(&output::labelled(&[("Policy", policy), ("Created At", output::time(info.created_at))]));
         text.push_str(&rules("Allow", Colour::Allow, &info.allow, style));
         text.push_str(&rules("Deny", Colour::Deny, &info.deny, style));
     }
@@ -84,7 +79,7 @@ fn describe(identity: &str, info: &IdentityInfo, style: Style) -> String {
         rows.push(("Policy", style.paint(Colour::Identity, &info.policy)));
     }
     rows.extend(origin(info.created_at, info.admin, &info.created_by, style));
-    output::table(&rows)
+    output::labelled(&rows)
 }
 
 fn origin(created_at: Timestamp, admin: bool, created_by: &str, style: Style) -> Vec<(&'static str, String)> {

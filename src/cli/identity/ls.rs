@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, When};
+use crate::cli::output::Format;
 use crate::cli::usage;
 
 /// List identities
@@ -18,13 +18,8 @@ pub(crate) struct Ls {
     #[command(flatten)]
     connection: Connection,
 
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-
-    /// When to use colours: auto, always or never
-    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
-    color: When,
+    #[command(flatten)]
+    format: Format,
 
     #[arg(hide = true)]
     patterns: Vec<String>,
@@ -41,6 +36,6 @@ impl Ls {
             let failed = |error| Failure::error(format!("failed to list identities: {error}"));
             client.list_identities(pattern).await.map_err(failed)
         })?;
-        output::print_names("Identity", identities, self.json, self.color)
+        self.format.print_names("Identity", identities)
     }
 }

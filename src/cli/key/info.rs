@@ -5,7 +5,7 @@ use clap::Args;
 use super::miscounted;
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, Colour, Style, When};
+use crate::cli::output::{self, Colour, Format};
 use crate::cli::usage;
 
 /// Print when and by whom a key was made
@@ -19,13 +19,8 @@ pub(crate) struct Info {
     #[command(flatten)]
     connection: Connection,
 
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-
-    /// When to use colours: auto, always or never
-    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
-    color: When,
+    #[command(flatten)]
+    format: Format,
 
     #[arg(hide = true)]
     names: Vec<String>,
@@ -41,14 +36,14 @@ impl Info {
             let failed = |error| Failure::error(format!("failed to describe keys: {error}"));
             client.describe_key(name).await.map_err(failed)
         })?;
-        if self.json {
+        if self.format.json {
             return output::print_json(&key);
         }
-        let style = Style::of_stdout(self.color);
+        let style = self.format.style();
         let mut rows = vec![("Name", key.name), ("Algorithm", key.algorithm), ("Date", output::time(key.created_at))];
         if !key.created_by.is_empty() {
             rows.push(("Owner", style.paint(Colour::Identity, &key.created_by)));
         }
-        output::print(output::table(&rows).as_bytes())
+        output::print(output::labelled(&rows).as_bytes())
     }
 }

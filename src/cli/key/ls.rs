@@ -1,12 +1,11 @@
 //! `kes key ls`.
 
 use clap::Args;
-use kes_core::KeyName;
 
-use super::miscounted;
+use super::{miscounted, without_records};
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, When};
+use crate::cli::output::Format;
 use crate::cli::usage;
 
 /// List the names of keys
@@ -20,13 +19,8 @@ pub(crate) struct Ls {
     #[command(flatten)]
     connection: Connection,
 
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-
-    /// When to use colours: auto, always or never
-    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
-    color: When,
+    #[command(flatten)]
+    format: Format,
 
     #[arg(hide = true)]
     patterns: Vec<String>,
@@ -40,12 +34,10 @@ impl Ls {
             [pattern] => pattern.strip_suffix('*').filter(|prefix| !prefix.is_empty()).unwrap_or(pattern),
             _ => return Err(miscounted("too many arguments", "ls")),
         };
-        let mut names = self.connection.run(async |client| {
+        let names = self.connection.run(async |client| {
             let failed = |error| Failure::error(format!("failed to list keys: {error}"));
             client.list_keys(pattern).await.map_err(failed)
         })?;
-        // Records that the service keeps beside a key are no keys.
-        names.retain(|name| !KeyName::stored(name).is_ok_and(|name| name.is_reserved()));
-        output::print_names("Key", names, self.json, self.color)
+        self.format.print_names("Key", without_records(names))
     }
 }

@@ -10,7 +10,7 @@ mod ls;
 mod rm;
 
 use clap::{Args, Subcommand};
-use kes_core::SecretBytes;
+use kes_core::{KeyName, SecretBytes};
 
 use crate::cli::encoding;
 use crate::cli::failure::Failure;
@@ -56,6 +56,12 @@ pub(crate) fn run(key: Key) -> Result<(), Failure> {
 /// The error of a wrong count of arguments.
 fn miscounted(what: &str, command: &str) -> Failure {
     Failure::error(format!("{what}. See 'kes key {command} --help'"))
+}
+
+/// Names of keys. Records that the service keeps beside a key are none; older servers list them all the same.
+pub(crate) fn without_records(mut names: Vec<String>) -> Vec<String> {
+    names.retain(|name| !KeyName::stored(name).is_ok_and(|name| name.is_reserved()));
+    names
 }
 
 /// Prints byte strings under their names.

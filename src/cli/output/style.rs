@@ -1,60 +1,6 @@
-//! What commands write to stdout. Whether it is a terminal decides the form; stderr has no say.
+//! Colours: whether, in which depth, and what they mean.
 
-use std::io::{ErrorKind, IsTerminal, Write};
-
-use kes_core::Timestamp;
-use serde::Serialize;
-
-use crate::cli::failure::Failure;
-
-/// Width of the labels of `key info` and `identity info`.
-const LABEL_WIDTH: usize = 11;
-
-/// Writes `text` to stdout, as it is.
-pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::OutputClosed,
-        _ => Failure::error(format!("cannot write the output: {error}")),
-    })
-}
-
-/// Writes one line of JSON to stdout.
-pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut json = serde_json::to_vec(value).map_err(|error| Failure::error(error.to_string()))?;
-    json.push(b'\n');
-    print(&json)
-}
-
-/// Whether people read stdout.
-pub(crate) fn is_terminal() -> bool {
-    std::io::stdout().is_terminal()
-}
-
-/// Labels and values under one another.
-pub(crate) fn table(rows: &[(&str, String)]) -> String {
-    rows.iter().map(|(label, value)| format!("{label:<LABEL_WIDTH$} {value}\n")).collect()
-}
-
-/// Writes a header and names, or an array of them. Nothing at all if there is no name.
-pub(crate) fn print_names(header: &str, mut names: Vec<String>, json: bool, when: When) -> Result<(), Failure> {
-    names.sort_unstable();
-    if json {
-        return print_json(&names);
-    }
-    if names.is_empty() {
-        return Ok(());
-    }
-    let header = Style::of_stdout(when).paint(Colour::Header, header);
-    print(format!("{header}\n{}\n", names.join("\n")).as_bytes())
-}
-
-/// A moment for people: UTC, to the second.
-pub(crate) fn time(time: Timestamp) -> String {
-    let text = time.utc().to_string();
-    let seconds = text.get(..19).unwrap_or(&text).replace('T', " ");
-    format!("{seconds}Z")
-}
+use super::is_terminal;
 
 /// When to use colours; the value of `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,6 +40,8 @@ pub(crate) enum Colour {
     Allow,
     /// A rule that denies.
     Deny,
+    /// Where something comes from.
+    Metadata,
     /// What matters most in a line.
     Bold,
     /// What matters least.
@@ -154,6 +102,7 @@ impl Style {
             Colour::Identity => ("46;66;209", 26, 34),
             Colour::Allow => ("0;167;0", 34, 32),
             Colour::Deny => ("213;0;0", 160, 31),
+            Colour::Metadata => ("0;175;175", 37, 36),
         };
         match self {
             Self::True => format!("\x1b[38;2;{rgb}m{text}\x1b[0m"),
@@ -188,11 +137,5 @@ mod tests {
         assert_eq!(style(When::Never, true, &[]), Style::Plain);
         assert_eq!("ALWAYS".parse(), Ok(When::Always));
         assert!("x".parse::<When>().is_err());
-    }
-
-    #[test]
-    fn times_are_utc() {
-        let moment = Timestamp::parse("2026-01-02T05:04:05.678+02:00").expect("a time");
-        assert_eq!(time(moment), "2026-01-02 03:04:05Z");
     }
 }

@@ -1,0 +1,9 @@
+//! Text in columns.
+
+/// Width of the labels of `key info`, `identity info` and the like.
+const LABEL_WIDTH: usize = 11;
+
+/// Labels and values under one another.
+pub(crate) fn labelled(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(label, value)| format!("{label:<LABEL_WIDTH$} {value}\n")).collect()
+}
