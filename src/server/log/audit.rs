@@ -58,7 +58,7 @@ impl AuditEvent<'_> {
     }
 
     /// For streams and files: what the official SDK reads.
-    pub(super) fn to_record(&self) -> wire::AuditEvent<'_> {
+    pub(super) fn record(&self) -> wire::AuditEvent<'_> {
         // The clock may have been set since; what counts is its present opinion of when that was.
         let arrived = SystemTime::now().checked_sub(self.time).unwrap_or(SystemTime::UNIX_EPOCH);
         wire::AuditEvent {
@@ -107,18 +107,18 @@ mod tests {
 
     #[test]
     fn records_are_what_clients_read() {
-        let record = serde_json::to_string(&EVENT.to_record()).expect("text");
+        let record = serde_json::to_string(&EVENT.record()).expect("text");
         let form = r#"","request":{"ip":"127.0.0.1","path":"/v1/key/create/my-key","identity":"3ecf"},"#;
         assert_eq!(rest(&record), format!("{form}\"response\":{{\"code\":200,\"time\":274590}}}}"));
         let anonymous = AuditEvent { identity: "", ..EVENT };
-        let record = serde_json::to_string(&anonymous.to_record()).expect("text");
+        let record = serde_json::to_string(&anonymous.record()).expect("text");
         assert!(!record.contains("identity"), "{record}");
     }
 
     #[test]
     fn the_time_of_a_record_is_that_of_the_arrival() {
         let began = SystemTime::now() - Duration::from_secs(60);
-        let time = AuditEvent { time: Duration::from_secs(60), ..EVENT }.to_record().time;
+        let time = AuditEvent { time: Duration::from_secs(60), ..EVENT }.record().time;
         assert!(time >= Timestamp::from(began) && time < Timestamp::from(began + Duration::from_secs(30)));
     }
 }

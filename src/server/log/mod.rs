@@ -161,7 +161,7 @@ impl Logs {
             stdout.write(sinks.console_form(&event.to_line()));
         }
         if sinks.file.is_some() || self.0.audit_hub.is_followed() {
-            let record = ndjson(&event.to_record());
+            let record = ndjson(&event.record());
             self.0.audit_hub.publish(&record);
             if let Some(file) = &sinks.file {
                 file.write(record);
