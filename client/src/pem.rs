@@ -16,6 +16,9 @@
 mod block;
 mod encryption;
 
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
 use kes_core::SecretBytes;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -56,6 +59,23 @@ pub enum PemError {
     /// The random source of the system failed while a key was being encrypted.
     #[error("the random source of the system failed")]
     Random,
+}
+
+/// The files that a path stands for: itself, or all regular files of a directory. Sorted, so that of several bad files
+/// the same one is named every time. Links are followed: in a directory that Kubernetes mounts each file is one, and so
+/// is the directory `..data` beside them.
+///
+/// # Errors
+/// The directory cannot be read. Whether a file is there is not looked at.
+pub fn files_at(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut files = entries.collect::<io::Result<Vec<_>>>()?;
+    files.retain(|file| file.is_file());
+    files.sort();
+    Ok(files)
 }
 
 /// The certificates of a file: the first is the one that holds the key, the rest are the chain.

@@ -9,7 +9,7 @@ use rustls_pki_types::UnixTime;
 use tokio::sync::watch;
 
 use super::state::{Shared, State};
-use super::tls::{Expiry, TlsFileError, TlsState};
+use super::tls::{Expiry, TlsFileErrors, TlsState};
 
 /// How often it is looked whether a warning is due.
 const EXPIRY_INTERVAL: Duration = Duration::from_mins(1);
@@ -44,17 +44,19 @@ async fn reread(shared: &Shared) -> Infallible {
                 told = None;
                 replace(shared, &tls, new).await;
             }
-            Ok(Err(error)) => tell(&mut told, &error),
+            Ok(Err(errors)) => tell(&mut told, &errors),
             // It was told of on its way.
             Err(panic) => tracing::error!("the TLS files cannot be read again: {panic}"),
         }
     }
 }
 
-fn tell(told: &mut Option<String>, error: &TlsFileError) {
-    let text = error.to_string();
+fn tell(told: &mut Option<String>, errors: &TlsFileErrors) {
+    let text = errors.to_string();
     if told.as_ref() != Some(&text) {
-        tracing::error!("the TLS files changed and cannot be used; those in use stay: {text}");
+        for error in errors.as_slice() {
+            tracing::error!("the TLS files changed and cannot be used; those in use stay: {error}");
+        }
         *told = Some(text);
     }
 }

@@ -53,7 +53,7 @@ pub use metrics::Metrics;
 pub use pulse::Pulse;
 pub use reload::{Handle, ReloadError};
 pub use routes::{Found, ROUTES, Route, RouteSettings, find};
-pub use tls::{ClientMode, TlsFileError, TlsFiles, TlsState, TlsWatch, provider};
+pub use tls::{ClientMode, TlsFileError, TlsFileErrors, TlsFiles, TlsState, TlsWatch, provider};
 
 use crate::keys::{CacheSettings, KeyError, Keys};
 use listener::Phase;

@@ -67,16 +67,10 @@ impl Trust {
 /// The certificates of a PEM file, or of all regular files of a directory.
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let failed = |path: &Path, reason: String| TrustError::Read { path: path.to_owned(), reason };
-    if !path.is_dir() {
-        let pem = std::fs::read(path).map_err(|error| failed(path, error.to_string()))?;
-        return pem::read_certificates(&pem).map_err(|error| failed(path, error.to_string()));
-    }
     let mut certificates = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(|error| failed(path, error.to_string()))? {
-        let entry = entry.map_err(|error| failed(path, error.to_string()))?.path();
-        if entry.is_file() {
-            certificates.append(&mut read(&entry)?);
-        }
+    for file in pem::files_at(path).map_err(|error| failed(path, error.to_string()))? {
+        let content = std::fs::read(&file).map_err(|error| failed(&file, error.to_string()))?;
+        certificates.append(&mut pem::read_certificates(&content).map_err(|error| failed(&file, error.to_string()))?);
     }
     Ok(certificates)
 }

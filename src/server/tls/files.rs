@@ -1,6 +1,7 @@
 //! Certificates and keys from files, and what is wrong with them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::{fs, io};
 
 use aws_lc_rs::digest;
@@ -8,60 +9,14 @@ use kes_client::pem::{self, PemError};
 use kes_core::SecretBytes;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{Error, InconsistentKeys};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 use super::TlsFiles;
-
-/// Why TLS cannot be set up. No text holds anything of a key or password.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsFileError {
-    /// A certificate or key file.
-    #[error("failed to read TLS certificate: {path}: {reason}", path = path.display())]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, and what to do.
-        reason: String,
-    },
-    /// A file or directory of root certificates.
-    #[error("failed to read TLS CA certificates: {path}: {reason}", path = path.display())]
-    Ca {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, and what to do.
-        reason: String,
-    },
-    /// No subject alternative name, so that no client could verify the certificate.
-    #[error(
-        "invalid TLS certificate: certificate does not contain any DNS or IP address as SAN: {path}; hint: make one with `kes identity new --ip … --dns …`",
-        path = .0.display()
-    )]
-    NoSan(PathBuf),
-    /// Key and certificate do not belong together.
-    #[error(
-        "failed to read TLS certificate: private key does not match public key: {key} is not the key of {cert}; hint: the first certificate in `tls.cert` is the one that `tls.key` belongs to",
-        key = key.display(),
-        cert = cert.display()
-    )]
-    Pair {
-        /// The key file.
-        key: PathBuf,
-        /// The certificate file.
-        cert: PathBuf,
-    },
-    /// No roots, although clients have to be verified.
-    #[error(
-        "failed to read TLS CA certificates: there are no trusted roots, neither of the system nor in `tls.ca`; hint: set `tls.ca` to the certificates that client certificates are verified with"
-    )]
-    NoRoots,
-    /// The TLS library refuses to work.
-    #[error("failed to set up TLS: {0}")]
-    Library(Error),
-}
+use super::error::{TlsFileError, TlsFileErrors, both};
 
 /// What client certificates are verified against.
 pub(super) struct Roots {
@@ -89,9 +44,9 @@ pub(super) fn fingerprint(files: &TlsFiles) -> Fingerprint {
     add(&files.key);
     add(&files.cert);
     if let Some(ca) = &files.ca {
-        match entries(ca) {
-            Ok(Some(entries)) => entries.iter().filter(|entry| is_file(entry)).for_each(|entry| add(entry)),
-            _ => add(ca),
+        match pem::files_at(ca) {
+            Ok(files) => files.iter().for_each(|file| add(file)),
+            Err(_) => add(ca),
         }
     }
     let mut fingerprint = Fingerprint::default();
@@ -100,26 +55,38 @@ pub(super) fn fingerprint(files: &TlsFiles) -> Fingerprint {
 }
 
 /// The certificate chain and its key.
-pub(super) fn read_pair(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsFileError> {
-    let failed = |path: &Path, reason| TlsFileError::Certificate { path: path.to_owned(), reason };
-    let chain = read_certificates(&files.cert, "tls.cert").map_err(|reason| failed(&files.cert, reason))?;
-    let pem = read(&files.key, "tls.key").map_err(|reason| failed(&files.key, reason))?;
-    let key = pem::read_private_key(pem.expose(), files.password.as_ref().map(|password| password.expose()))
-        .map_err(|error| failed(&files.key, key_problem(&error)))?;
-    let key = provider.key_provider.load_private_key(key).map_err(|error| {
-        let hint = "the key is damaged, or of a kind other than RSA, ECDSA and Ed25519";
-        failed(&files.key, format!("{error}; hint: {hint}"))
-    })?;
-    if !chain.first().is_some_and(has_san) {
-        return Err(TlsFileError::NoSan(files.cert.clone()));
-    }
+pub(super) fn read_pair(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsFileErrors> {
+    let (chain, key) = both(read_chain(&files.cert), read_key(files, provider))?;
     let pair = CertifiedKey::new(chain, key);
     match pair.keys_match() {
         // A key that does not tell its public half cannot be compared.
         Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(pair),
-        Err(Error::InconsistentKeys(_)) => Err(TlsFileError::Pair { key: files.key.clone(), cert: files.cert.clone() }),
-        Err(error) => Err(failed(&files.cert, error.to_string())),
+        Err(Error::InconsistentKeys(_)) => {
+            Err(TlsFileError::Pair { key: files.key.clone(), cert: files.cert.clone() }.into())
+        }
+        Err(error) => Err(TlsFileError::Certificate { path: files.cert.clone(), reason: error.to_string() }.into()),
     }
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileErrors> {
+    let failed = |reason| TlsFileError::Certificate { path: path.to_owned(), reason };
+    let chain = read_certificates(path, "tls.cert").map_err(failed)?;
+    if !chain.first().is_some_and(has_san) {
+        return Err(TlsFileError::NoSan(path.to_owned()).into());
+    }
+    Ok(chain)
+}
+
+fn read_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<Arc<dyn SigningKey>, TlsFileErrors> {
+    let failed = |reason| TlsFileError::Certificate { path: files.key.clone(), reason };
+    let pem = read(&files.key, "tls.key").map_err(failed)?;
+    let key = pem::read_private_key(pem.expose(), files.password.as_ref().map(|password| password.expose()))
+        .map_err(|error| failed(key_problem(&error)))?;
+    let key = provider.key_provider.load_private_key(key).map_err(|error| {
+        let hint = "the key is damaged, or of a kind other than RSA, ECDSA and Ed25519";
+        failed(format!("{error}; hint: {hint}"))
+    })?;
+    Ok(key)
 }
 
 /// What an operator should know of a certificate that is used all the same.
@@ -205,47 +172,26 @@ fn may_sign(certificate: &CertificateDer<'_>) -> bool {
         .is_ok_and(|(_, certificate)| certificate.is_ca() || certificate.version() == X509Version::V1)
 }
 
-/// The system's roots and those of `ca`.
-pub(super) fn read_roots(ca: Option<&Path>) -> Result<Roots, TlsFileError> {
+/// The system's roots and the `configured` ones.
+pub(super) fn roots(configured: Vec<CertificateDer<'static>>) -> Result<Roots, TlsFileErrors> {
     let mut store = RootCertStore::empty();
     // A root of the system that cannot be read is not ours to mend; the others still count.
     store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let configured = ca.map(read_ca).transpose()?.unwrap_or_default();
     // The library lets whatever is in the store sign others. A client's own certificate that was configured must not.
     store.add_parsable_certificates(configured.iter().filter(|certificate| may_sign(certificate)).cloned());
     if store.is_empty() && configured.is_empty() {
-        return Err(TlsFileError::NoRoots);
+        return Err(TlsFileError::NoRoots.into());
     }
     Ok(Roots { store, configured })
 }
 
-/// The certificates of a PEM file, or of all regular files of a directory.
-pub(super) fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+/// The certificates of `tls.ca`: of a PEM file, or of all regular files of a directory.
+pub(super) fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileErrors> {
     let failed = |path: &Path, reason| TlsFileError::Ca { path: path.to_owned(), reason };
-    let certificates_of = |path: &Path| read_certificates(path, "tls.ca").map_err(|reason| failed(path, reason));
-    let Some(entries) = entries(path).map_err(|error| failed(path, error.to_string()))? else {
-        return certificates_of(path);
-    };
-    let mut certificates = Vec::new();
-    for entry in entries.iter().filter(|entry| is_file(entry)) {
-        certificates.append(&mut certificates_of(entry)?);
+    let mut all = Ok(Vec::new());
+    for file in pem::files_at(path).map_err(|error| failed(path, error.to_string()))? {
+        let certificates = read_certificates(&file, "tls.ca").map_err(|reason| failed(&file, reason).into());
+        all = both(all, certificates).map(|(all, more)| [all, more].concat());
     }
-    Ok(certificates)
-}
-
-/// What is in a directory, or nothing if it is none. Sorted, so that of several bad files the same one is named every
-/// time.
-fn entries(path: &Path) -> io::Result<Option<Vec<PathBuf>>> {
-    if !fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-        return Ok(None);
-    }
-    let mut entries =
-        fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
-    entries.sort();
-    Ok(Some(entries))
-}
-
-/// After following links, so that a directory that Kubernetes mounts (`..data`) is no hurdle.
-fn is_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+    all
 }

@@ -10,6 +10,7 @@
 //! Whatever the mode, the client proves that it holds the key of the certificate that it sends first (specification:
 //! `server-api.md` §1.2).
 
+mod error;
 mod expiry;
 mod files;
 mod verifier;
@@ -26,9 +27,10 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
+use error::both;
+pub use error::{TlsFileError, TlsFileErrors};
 pub use expiry::Expiry;
 use files::Fingerprint;
-pub use files::TlsFileError;
 use verifier::ClientVerifier;
 
 /// Sessions that TLS 1.2 clients can resume without a ticket.
@@ -93,18 +95,17 @@ impl TlsState {
     /// Reads all files.
     ///
     /// # Errors
-    /// A file cannot be read, or is not what it should be.
-    pub fn load(files: impl Into<Arc<TlsFiles>>, mode: ClientMode) -> Result<Self, TlsFileError> {
+    /// Files cannot be read, or are not what they should be: all that is wrong with any of them.
+    pub fn load(files: impl Into<Arc<TlsFiles>>, mode: ClientMode) -> Result<Self, TlsFileErrors> {
         let files = files.into();
         let (fingerprint, read_at) = (files::fingerprint(&files), UnixTime::now());
         let provider = Arc::new(provider());
-        let pair = files::read_pair(&files, &provider)?;
+        let pair = files::read_pair(&files, &provider);
+        // They are read where they are not used too: a path that is wrong now would be a surprise later.
+        let configured = files.ca.as_deref().map_or_else(|| Ok(Vec::new()), files::read_ca);
+        let roots = configured.and_then(|configured| mode.verified.then(|| files::roots(configured)).transpose());
+        let (pair, roots) = both(pair, roots)?;
         let warning = files::validity_warning(&files, &pair, read_at);
-        let roots = if mode.verified { Some(files::read_roots(files.ca.as_deref())?) } else { None };
-        if let (None, Some(ca)) = (&roots, &files.ca) {
-            // Not used, but a path that is wrong now would be a surprise later.
-            files::read_ca(ca)?;
-        }
         let state = Self::build(provider, pair, mode.required, roots)?;
         Ok(Self { warning, source: Some(Source { files, mode, fingerprint, read_at }), ..state })
     }
@@ -120,7 +121,7 @@ impl TlsState {
     ///
     /// # Errors
     /// As [`TlsState::load`].
-    pub fn reread(&self) -> Result<Option<Self>, TlsFileError> {
+    pub fn reread(&self) -> Result<Option<Self>, TlsFileErrors> {
         let Some(source) = &self.source else { return Ok(None) };
         if files::fingerprint(&source.files) == source.fingerprint {
             return Ok(None);

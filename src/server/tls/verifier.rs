@@ -15,7 +15,8 @@ use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::super::peer::public_key_of;
-use super::files::{Roots, TlsFileError};
+use super::error::TlsFileError;
+use super::files::Roots;
 
 #[derive(Debug)]
 pub(super) struct ClientVerifier {

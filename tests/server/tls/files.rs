@@ -180,6 +180,25 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn all_that_is_wrong_is_told_at_once() {
+    for verified in [false, true] {
+        let mut files = Files::in_order().with_ca("ca");
+        files.verified = verified;
+        std::fs::create_dir(files.path("ca")).expect("a directory");
+        files.write("public.crt", "no certificate").write("private.key", "no key");
+        files.write("ca/one", "none").write("ca/other", "nor this").write("ca/right", Authority::new().pem());
+        let problems = files.problem();
+        let names: Vec<_> = problems.lines().filter_map(|line| line.split(": ").nth(1)).collect();
+        assert_eq!(names, ["public.crt", "private.key", "ca/one", "ca/other"], "{problems}");
+        // A pair that does not fit is told beside the rest too.
+        files.write("public.crt", Files::in_order().read("public.crt"));
+        files.write("private.key", Files::in_order().read("private.key"));
+        let problems = files.problem();
+        assert!(problems.contains("is not the key of") && problems.contains("ca/other"), "{problems}");
+    }
+}
+
+#[test]
 fn certificate_files_that_are_none_are_refused_with_a_cure() {
     let good = Files::in_order();
     let (certificate, key) = (good.read("public.crt"), good.read("private.key"));
