@@ -142,6 +142,48 @@ async fn requests_that_run_are_active_until_they_end() {
     assert_eq!(Exposition::classic(&server).await.value("kes_http_request_active"), 0.0);
 }
 
+#[tokio::test]
+async fn who_waits_for_a_place_is_told_from_who_has_one() {
+    let store = FaultyStore::healthy();
+    store.always(Operation::Get, Fault::Hang);
+    let build = Build { requests: 1, ..Build::default() }.skip_auth("/v1/metrics");
+    let server = TestServer::with(build.store(store.clone())).await;
+    let admin = server.admin();
+    let ask = |name: &str| {
+        let (admin, path) = (admin.clone(), format!("/v1/key/describe/{name}"));
+        beside(async move { admin.get(&path).await.status })
+    };
+    let first = ask("first");
+    store.until_called(Operation::Get, 1).await;
+    let waiting = |metrics: &Exposition| metrics.value(r#"kes_requests_waiting{for="place"}"#);
+    assert_eq!(waiting(&Exposition::extended(&server).await), 0.0, "it has a place");
+    let second = ask("second");
+    let metrics = Exposition::until(&server, |metrics| waiting(metrics) == 1.0).await;
+    assert_eq!(metrics.value("kes_requests_in_flight"), 3.0, "who waits is in flight, and so is this one");
+    store.heal();
+    store.release();
+    for answer in [first, second] {
+        assert_eq!(answer.await.expect("it ends"), 404);
+    }
+    assert_eq!(waiting(&Exposition::extended(&server).await), 0.0);
+}
+
+#[tokio::test]
+async fn bodies_that_arrive_hold_memory_until_they_are_answered() {
+    let server = TestServer::start().await;
+    let admin = server.admin();
+    admin.create("my-key").await;
+    let mut slow = Raw::open(&admin).await;
+    let head = "PUT /v1/key/encrypt/my-key HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1002\r\n\r\n";
+    slow.send(&format!("{head}{}", " ".repeat(1000))).await;
+    Exposition::until(&server, |metrics| metrics.value("kes_request_body_bytes") == 1000.0).await;
+    assert_eq!(slow.exchange("{}").await.status, 200);
+    let metrics = Exposition::extended(&server).await;
+    assert_eq!(metrics.value("kes_request_body_bytes"), 0.0);
+    assert_eq!(metrics.value("kes_request_body_limit_bytes"), 268_435_456.0);
+    assert_eq!(metrics.value(r#"kes_requests_waiting{for="memory"}"#), 0.0);
+}
+
 /// Who leaves before the answer gets around nothing.
 #[tokio::test]
 async fn a_client_that_leaves_is_counted() {

@@ -10,6 +10,7 @@ use prometheus::{
 };
 use rustls_pki_types::UnixTime;
 
+use super::super::places::BODY_BYTES;
 use super::super::routes::ROUTES;
 use super::super::state::Shared;
 use super::{LogCounters, PerStatus, Process, registered, set};
@@ -28,6 +29,9 @@ pub(super) struct Extended {
     route_time: HistogramVec,
     by_route: Vec<PerStatus<Histogram>>,
     pub(super) in_flight: IntGauge,
+    waiting: IntGaugeVec,
+    body_bytes: IntGauge,
+    body_limit: IntGauge,
     pub(super) connections: IntGauge,
     pub(super) handshakes: IntCounterVec,
     pub(super) handshake_failures: IntCounter,
@@ -67,7 +71,17 @@ impl Default for Extended {
                 &["route", "code"],
             ),
             by_route: ROUTES.iter().map(|_| PerStatus::default()).collect(),
-            in_flight: gauge("kes_requests_in_flight", "Requests of any route that are being answered."),
+            in_flight: gauge(
+                "kes_requests_in_flight",
+                "Requests of any route that are being answered, those that wait included.",
+            ),
+            waiting: gauges(
+                "kes_requests_waiting",
+                "Requests that wait for a place among those worked on, or for memory for their bodies.",
+                &["for"],
+            ),
+            body_bytes: gauge("kes_request_body_bytes", "Memory that request bodies hold."),
+            body_limit: gauge("kes_request_body_limit_bytes", "Memory that request bodies can hold in all."),
             connections: gauge("kes_connections_open", "Connections from clients, those in their handshake included."),
             handshakes: counters(
                 "kes_tls_handshakes_total",
@@ -150,6 +164,12 @@ impl Extended {
         let state = shared.state.load();
         let now = i64::try_from(UnixTime::now().as_secs()).unwrap_or(i64::MAX);
         self.certificate_seconds.set(state.tls.expires().saturating_sub(now));
+        let places = &state.places;
+        for (what, count) in [("place", places.waiting_for_place()), ("memory", places.waiting_for_room())] {
+            set(&self.waiting.with_label_values(&[what]), count as u64);
+        }
+        set(&self.body_bytes, places.body_bytes() as u64);
+        set(&self.body_limit, BODY_BYTES as u64);
         let health = state.keys.store().health();
         // A store that nobody looks after cannot be known to be down.
         let present = health.map_or("up", |health| match &*health.borrow() {

@@ -1,6 +1,13 @@
 //! Metrics as Prometheus reads them.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::{Client, TestServer};
+
+/// How long a metric may take before a test fails. Nothing waits for it to pass.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The text that a server shows.
 pub struct Exposition(pub String);
@@ -14,6 +21,19 @@ impl Exposition {
     /// Those and ours.
     pub async fn extended(server: &TestServer) -> Self {
         Self::of(&server.admin(), "/v1/metrics?format=extended").await
+    }
+
+    /// All of them, as soon as they are as `wanted`. What it waits for has no other sign.
+    pub async fn until(server: &TestServer, wanted: impl Fn(&Self) -> bool) -> Self {
+        let seen = async {
+            loop {
+                let metrics = Self::extended(server).await;
+                if wanted(&metrics) {
+                    return metrics;
+                }
+            }
+        };
+        timeout(PATIENCE, seen).await.expect("they never are")
     }
 
     async fn of(client: &Client, path: &str) -> Self {
