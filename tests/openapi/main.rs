@@ -1,6 +1,7 @@
 //! `docs/openapi.yaml` describes what is served: the route table, its limits, and every error text where it belongs.
 
 mod document;
+mod texts;
 
 use std::collections::BTreeSet;
 
@@ -216,6 +217,46 @@ fn every_route_has_the_errors_of_the_catalogue_and_no_others() {
             assert!(statuses(operation).contains(&200), "{name}");
         }
     }
+}
+
+/// The sources of what clients read when something is not as they wanted.
+const SOURCES: [(&str, &str); 2] = [
+    ("src/server/error.rs", include_str!("../../src/server/error.rs")),
+    ("src/server/peer.rs", include_str!("../../src/server/peer.rs")),
+];
+
+/// Texts of these files that no client of the described API reads.
+const NOT_TOLD: [&str; 6] = [
+    // For the log.
+    "the request met a defect of the server; hint: please report it",
+    "no status within {} ms",
+    // Parts of the texts above.
+    "key",
+    "key name",
+    // Only where the configuration asks for the words of old releases.
+    "key does already exist",
+    "prohibited by policy",
+];
+
+#[test]
+fn every_text_of_the_sources_is_in_the_catalogue() {
+    let not_allowed = "received method '<x>' expected '<x>'";
+    let known: Vec<&str> = CATALOGUE.iter().map(|(_, text, _)| *text).chain([not_allowed]).collect();
+    let mut not_told = BTreeSet::new();
+    for (file, source) in SOURCES {
+        for text in texts::of(source) {
+            if NOT_TOLD.contains(&text.source.as_str()) {
+                not_told.insert(text.source);
+            } else {
+                assert!(
+                    known.iter().any(|known| text.can_be(known)),
+                    "`{}` of {file} is not in the catalogue; hint: add it there and to docs/openapi.yaml",
+                    text.source
+                );
+            }
+        }
+    }
+    assert_eq!(not_told, NOT_TOLD.map(str::to_owned).into(), "one of them is gone");
 }
 
 #[test]
