@@ -13,7 +13,8 @@ use super::banner::Banner;
 use super::harden::MemoryLocking;
 use super::reload::Fixed;
 use super::settings::{cache, limits};
-use super::{Failure, Plan, StorePlan, interfaces};
+use super::store::StorePlan;
+use super::{Failure, Plan, interfaces};
 use crate::server::{Logs, Metrics, RouteSettings, Settings, TlsState};
 
 /// The plan of a development server: keys in memory, a fresh API key for the administrator, a certificate of its own.

@@ -11,6 +11,7 @@ mod interfaces;
 mod notify;
 mod reload;
 mod settings;
+mod store;
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -20,29 +21,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kes_config::{Loaded, Log, Overrides, ProcessEnvironment};
-use kes_keystores::connect::{ConnectError, Start, connect};
-use kes_keystores::{Guard, KeyStore};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::Instant;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::server::log::ErrorLog;
-use crate::server::{ConnectionLimits, Health, Listen, Metrics, Server, Settings};
+use crate::server::{ConnectionLimits, Health, Listen, Server, Settings};
 use banner::Banner;
 use notify::Notifier;
 use reload::{Fixed, Reloads};
+use store::StorePlan;
 
 /// What the configuration was refused with, so that a supervisor knows that starting again is no use (decision 39).
 const EXIT_CONFIGURATION: u8 = 78;
 
 /// What the banner of a start ends with; scripts wait for it.
 const RUNNING: &str = "=> Server is up and running...";
-
-/// How long to wait before a store that cannot be reached is tried again at start.
-const CONNECT_PAUSE: Duration = Duration::from_secs(1);
-
-/// What a start may take beside waiting for the store, as the service manager is told: predefined keys, one call each.
-const START_TIME: Duration = Duration::from_secs(60);
 
 /// The options of `kes server`.
 #[derive(Debug, Default)]
@@ -97,12 +90,6 @@ struct Plan {
 struct Origin {
     path: PathBuf,
     overrides: Overrides,
-}
-
-#[derive(Debug, PartialEq)]
-enum StorePlan {
-    Memory,
-    Connect(Box<kes_config::keystore::KeyStore>, kes_config::keystore::StoreCalls),
 }
 
 /// Runs the server until it is told to stop.
@@ -245,7 +232,7 @@ async fn serve(plan: Plan, socket: Option<TcpListener>, origin: Option<Origin>) 
     };
     let (metrics, logs) = (plan.settings.metrics.clone(), plan.settings.logs.clone());
     let started = async {
-        let store = connected(&plan.store, &metrics, &notifier).await?;
+        let store = plan.store.connect(&metrics, &notifier).await?;
         let label = store.label();
         let started = Server::start(listen, plan.settings, Arc::clone(&store)).await;
         if started.is_err() {
@@ -325,27 +312,6 @@ async fn health(address: Option<SocketAddr>, limits: ConnectionLimits) -> Result
     })?;
     tracing::info!("probes are answered on http://{}", health.address());
     Ok(Some(health))
-}
-
-/// The key store behind its guard. Waits for one that cannot be reached as long as the configuration says.
-async fn connected(plan: &StorePlan, metrics: &Metrics, notifier: &Notifier) -> Result<Arc<dyn KeyStore>, Failure> {
-    let (settings, calls) = match plan {
-        StorePlan::Memory => return Ok(Arc::new(kes_keystores::MemoryStore::new())),
-        StorePlan::Connect(settings, calls) => (settings, calls),
-    };
-    let deadline = Instant::now() + calls.startup_grace;
-    notifier.starting("connecting to the key store", calls.startup_grace.saturating_add(START_TIME)).await;
-    loop {
-        match connect(settings, Start::Process).await {
-            Ok(store) => return Ok(Arc::new(Guard::observed(store, calls.clone(), metrics.store_observer()))),
-            Err(ConnectError::Unavailable(reason)) if Instant::now() + CONNECT_PAUSE < deadline => {
-                tracing::warn!("key store unavailable, trying again: {reason}");
-                tokio::time::sleep(CONNECT_PAUSE).await;
-            }
-            Err(ConnectError::Refused(reason)) => return Err(Failure::configuration(reason)),
-            Err(error) => return Err(Failure::other(format!("cannot connect to the key store: {error}"))),
-        }
-    }
 }
 
 /// Writes a line to stderr. Nobody reading it is no reason to stop serving.

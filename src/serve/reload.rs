@@ -7,13 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kes_config::{Limits, ProxyProtocol};
-use kes_keystores::connect::{Start, connect};
-use kes_keystores::{Guard, KeyStore};
-use tokio::time::timeout;
 
 use super::banner::Banner;
 use super::harden::MemoryLocking;
-use super::{Origin, Plan, StorePlan, print, read, say};
+use super::store::StorePlan;
+use super::{Origin, Plan, print, read, say};
 use crate::server::{Handle, Logs, Metrics};
 
 /// What the banner of a reload ends with; scripts wait for it.
@@ -87,7 +85,7 @@ impl Reloads {
         let store = if store_plan == self.store {
             None
         } else {
-            let store = connected(&store_plan, &self.metrics).await.map_err(not_loaded)?;
+            let store = store_plan.connect_another(&self.metrics).await.map_err(not_loaded)?;
             label = store.label();
             Some(store)
         };
@@ -104,24 +102,6 @@ impl Reloads {
 
 fn not_loaded(reason: impl Display) -> String {
     format!("Failed to reload server config: {reason}")
-}
-
-/// Another key store, behind its guard, that has shown that it works.
-async fn connected(plan: &StorePlan, metrics: &Metrics) -> Result<Arc<dyn KeyStore>, String> {
-    let failed = |reason: &dyn Display| format!("cannot connect to the key store: {reason}");
-    let StorePlan::Connect(settings, calls) = plan else {
-        return Err(failed(&"a configuration names one; only a development server keeps keys in memory"));
-    };
-    let late = |limit: Duration| format!("no answer within {} ms", limit.as_millis());
-    let connecting = timeout(calls.deadline, connect(settings, Start::Reload)).await;
-    let store = connecting.map_err(|_| failed(&late(calls.deadline)))?.map_err(|error| failed(&error))?;
-    let reason = match timeout(calls.attempt_timeout, store.status()).await {
-        Ok(Ok(_)) => return Ok(Arc::new(Guard::observed(store, calls.clone(), metrics.store_observer()))),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => late(calls.attempt_timeout),
-    };
-    store.close().await;
-    Err(failed(&reason))
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use kes_config::{Cache, Config, Limits};
 use super::banner::Banner;
 use super::harden::MemoryLocking;
 use super::reload::Fixed;
-use super::{Failure, Plan, StorePlan, say};
+use super::store::StorePlan;
+use super::{Failure, Plan, say};
 use crate::keys::CacheSettings;
 use crate::server::{
     ClientMode, ConnectionLimits, ListenerLimits, Logs, Metrics, RouteSettings, Settings, TlsFiles, TlsState, TlsWatch,
