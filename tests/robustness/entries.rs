@@ -64,6 +64,23 @@ async fn a_damaged_entry_is_a_failure_that_is_logged_once_and_can_be_cleared() {
     assert_eq!(admin.get("/v1/ready").await.line(), "200");
 }
 
+/// The archived server broke off the connection over it (D-15). It is a key, as older releases had them.
+#[tokio::test]
+async fn an_entry_without_an_hmac_key_is_a_key_without_hmac() {
+    let directory = Directory::new();
+    let server = directory.server().await;
+    let admin = server.admin();
+    // A message of the key, its 32 bytes and its algorithm, and nothing else.
+    let message = [[0x0a, 0x24, 0x0a, 0x20].as_slice(), &[7; 32], &[0x10, 1]].concat();
+    directory.plant("half", STANDARD.encode(message));
+    assert_eq!(admin.get("/v1/key/describe/half").await.member("algorithm"), "AES256");
+    let made = admin.put("/v1/key/generate/half", "").await;
+    let opened =
+        admin.put("/v1/key/decrypt/half", &format!(r#"{{"ciphertext":"{}"}}"#, made.member("ciphertext"))).await;
+    assert_eq!(opened.member("plaintext"), made.member("plaintext"));
+    assert_eq!(admin.put("/v1/key/hmac/half", "{}").await.line(), r#"501 {"message":"key does not support HMAC"¶}"#);
+}
+
 #[tokio::test]
 async fn a_key_is_usable_as_soon_as_its_entry_is_mended() {
     let directory = Directory::new();
