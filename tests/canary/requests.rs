@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
 use kes::server::{ROUTES, Route};
-use kes_keystores::MemoryStore;
+use kes_keystores::{KeyStore, MemoryStore};
 
 use crate::log;
 use crate::secrets::{Canary, Secrets};
-use crate::support::{Build, Protocol, TestServer};
+use crate::support::{Build, Connection, TestServer};
 
 /// One more than a body may have.
 const TOO_MANY_BYTES: usize = 1_000_001;
@@ -20,80 +20,82 @@ fn ends(route: &Route, method: &Method) -> bool {
     !route.timeout.is_zero() || !route.accepts(method)
 }
 
+/// Does everything that can be done with keys, and tells what is secret of it.
+pub async fn use_every_route(connection: &mut Connection, store: &dyn KeyStore) -> Secrets {
+    let mut secrets = Secrets::default();
+
+    // Keys that clients bring along, in all the forms of the body.
+    let imported = [Canary::bytes(), Canary::letters(), Canary::bytes(), Canary::letters()];
+    for (number, canary) in imported.iter().enumerate() {
+        secrets.add_key("imported key", &canary.0);
+        let body = match number {
+            0 => format!(r#"{{"key":"{}","cipher":"AES256"}}"#, canary.base64()),
+            1 => format!(r#"{{"bytes":"{}","algorithm":"XCHACHA20-POLY1305"}}"#, canary.base64()),
+            2 => format!(r#"{{"bytes":"{}"}}"#, canary.base64()),
+            _ => format!(r#"{{"key":{},"cipher":"ChaCha20"}}"#, canary.array()),
+        };
+        for status in [200, 400] {
+            let path = format!("/v1/key/import/imported-{number}");
+            assert_eq!(secrets.send(connection, Method::POST, &path, &body).await.status, status);
+        }
+        secrets.add_stored(store, &format!("imported-{number}")).await;
+    }
+    // And those that the server makes.
+    for status in [200, 400] {
+        let created = secrets.send(connection, Method::PUT, "/v1/key/create/created", "").await;
+        assert_eq!(created.status, status);
+    }
+    secrets.add_stored(store, "created").await;
+
+    for key in ["created", "imported-0", "imported-1", "imported-2", "imported-3"] {
+        let (plaintext, context, message) = (Canary::letters(), Canary::bytes(), Canary::letters());
+        secrets.add("plaintext", &plaintext.0);
+        secrets.add("context", &context.0);
+        secrets.add("message", &message.0);
+        let (plaintext, context) = (plaintext.base64(), context.base64());
+        let body = format!(r#"{{"plaintext":"{plaintext}","context":"{context}"}}"#);
+        let sealed = secrets.send(connection, Method::PUT, &format!("/v1/key/encrypt/{key}"), &body).await;
+        let ciphertext = sealed.member("ciphertext");
+        secrets.add("ciphertext", ciphertext.as_bytes());
+
+        let decrypt = format!("/v1/key/decrypt/{key}");
+        let body = format!(r#"{{"ciphertext":"{ciphertext}","context":"{context}"}}"#);
+        let opened = secrets.send(connection, Method::PUT, &decrypt, &body).await;
+        assert_eq!(opened.member("plaintext"), plaintext);
+        let body = format!(r#"{{"ciphertext":"{ciphertext}","context":"{}"}}"#, message.base64());
+        assert_eq!(secrets.send(connection, Method::PUT, &decrypt, &body).await.status, 400);
+
+        let body = format!(r#"{{"context":"{context}"}}"#);
+        let made = secrets.send(connection, Method::PUT, &format!("/v1/key/generate/{key}"), &body).await;
+        secrets.add("data key", made.member("plaintext").as_bytes());
+        let data_key = kes_core::key::encoding::decode_base64(made.member("plaintext").as_bytes());
+        secrets.add("data key", data_key.expect("base64").expose());
+
+        let body = format!(r#"{{"message":"{}"}}"#, message.base64());
+        let hmac = secrets.send(connection, Method::PUT, &format!("/v1/key/hmac/{key}"), &body).await;
+        secrets.add("hmac", hmac.member("hmac").as_bytes());
+
+        let described = secrets.send(connection, Method::GET, &format!("/v1/key/describe/{key}"), "").await;
+        assert_eq!(described.status, 200);
+    }
+    assert_eq!(secrets.send(connection, Method::GET, "/v1/key/list/", "").await.status, 200);
+    for key in ["created", "imported-0", "imported-1", "imported-2", "imported-3"] {
+        for status in [200, 404] {
+            let path = format!("/v1/key/delete/{key}");
+            assert_eq!(secrets.send(connection, Method::DELETE, &path, "").await.status, status);
+        }
+    }
+    secrets
+}
+
 #[tokio::test]
 async fn what_is_sealed_opened_and_imported_stays_between_client_and_server() {
     log::keep();
     let store = Arc::new(MemoryStore::new());
     let mut server = TestServer::with(Build::default().store(store.clone())).await;
     let mut all = Vec::new();
-    for protocol in [Protocol::Http1, Protocol::Http2] {
-        let mut client = server.admin();
-        client.protocol = protocol;
-        let connection = &mut client.connect().await.expect("a connection");
-        let mut secrets = Secrets::default();
-
-        // Keys that clients bring along, in all the forms of the body.
-        let imported = [Canary::bytes(), Canary::letters(), Canary::bytes(), Canary::letters()];
-        for (number, canary) in imported.iter().enumerate() {
-            secrets.add_key("imported key", &canary.0);
-            let body = match number {
-                0 => format!(r#"{{"key":"{}","cipher":"AES256"}}"#, canary.base64()),
-                1 => format!(r#"{{"bytes":"{}","algorithm":"XCHACHA20-POLY1305"}}"#, canary.base64()),
-                2 => format!(r#"{{"bytes":"{}"}}"#, canary.base64()),
-                _ => format!(r#"{{"key":{},"cipher":"ChaCha20"}}"#, canary.array()),
-            };
-            for status in [200, 400] {
-                let path = format!("/v1/key/import/imported-{number}");
-                assert_eq!(secrets.send(connection, Method::POST, &path, &body).await.status, status);
-            }
-            secrets.add_stored(&*store, &format!("imported-{number}")).await;
-        }
-        // And those that the server makes.
-        for status in [200, 400] {
-            let created = secrets.send(connection, Method::PUT, "/v1/key/create/created", "").await;
-            assert_eq!(created.status, status);
-        }
-        secrets.add_stored(&*store, "created").await;
-
-        for key in ["created", "imported-0", "imported-1", "imported-2", "imported-3"] {
-            let (plaintext, context, message) = (Canary::letters(), Canary::bytes(), Canary::letters());
-            secrets.add("plaintext", &plaintext.0);
-            secrets.add("context", &context.0);
-            secrets.add("message", &message.0);
-            let (plaintext, context) = (plaintext.base64(), context.base64());
-            let body = format!(r#"{{"plaintext":"{plaintext}","context":"{context}"}}"#);
-            let sealed = secrets.send(connection, Method::PUT, &format!("/v1/key/encrypt/{key}"), &body).await;
-            let ciphertext = sealed.member("ciphertext");
-            secrets.add("ciphertext", ciphertext.as_bytes());
-
-            let decrypt = format!("/v1/key/decrypt/{key}");
-            let body = format!(r#"{{"ciphertext":"{ciphertext}","context":"{context}"}}"#);
-            let opened = secrets.send(connection, Method::PUT, &decrypt, &body).await;
-            assert_eq!(opened.member("plaintext"), plaintext);
-            let body = format!(r#"{{"ciphertext":"{ciphertext}","context":"{}"}}"#, message.base64());
-            assert_eq!(secrets.send(connection, Method::PUT, &decrypt, &body).await.status, 400);
-
-            let body = format!(r#"{{"context":"{context}"}}"#);
-            let made = secrets.send(connection, Method::PUT, &format!("/v1/key/generate/{key}"), &body).await;
-            secrets.add("data key", made.member("plaintext").as_bytes());
-            let data_key = kes_core::key::encoding::decode_base64(made.member("plaintext").as_bytes());
-            secrets.add("data key", data_key.expect("base64").expose());
-
-            let body = format!(r#"{{"message":"{}"}}"#, message.base64());
-            let hmac = secrets.send(connection, Method::PUT, &format!("/v1/key/hmac/{key}"), &body).await;
-            secrets.add("hmac", hmac.member("hmac").as_bytes());
-
-            let described = secrets.send(connection, Method::GET, &format!("/v1/key/describe/{key}"), "").await;
-            assert_eq!(described.status, 200);
-        }
-        assert_eq!(secrets.send(connection, Method::GET, "/v1/key/list/", "").await.status, 200);
-        for key in ["created", "imported-0", "imported-1", "imported-2", "imported-3"] {
-            for status in [200, 404] {
-                let path = format!("/v1/key/delete/{key}");
-                assert_eq!(secrets.send(connection, Method::DELETE, &path, "").await.status, status);
-            }
-        }
-        all.push(secrets);
+    for client in server.admin().over_both() {
+        all.push(use_every_route(&mut client.connect().await.expect("a connection"), &*store).await);
     }
     server.begin_stop();
     server.stopped().await;
@@ -127,14 +129,8 @@ fn bodies(canary: &Canary) -> Vec<String> {
     bodies
 }
 
-#[tokio::test]
-async fn nothing_of_a_body_comes_back_or_is_logged_whatever_the_method_and_route() {
-    log::keep();
-    let mut server = TestServer::start().await;
-    let mut secrets = Secrets::default();
-    let canaries = [Canary::bytes(), Canary::letters()];
-    canaries.iter().for_each(|canary| secrets.add_key("body", &canary.0));
-    let connection = &mut server.admin().http2().connect().await.expect("a connection");
+/// Sends what nobody should, with every method to every route.
+pub async fn misuse_every_route(connection: &mut Connection, secrets: &Secrets, canaries: &[Canary]) {
     for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH, Method::HEAD] {
         for route in ROUTES.iter().filter(|route| ends(route, &method)) {
             let path = if route.takes_argument() { format!("{}some-key", route.path) } else { route.path.to_owned() };
@@ -145,9 +141,54 @@ async fn nothing_of_a_body_comes_back_or_is_logged_whatever_the_method_and_route
             }
         }
     }
+}
+
+#[tokio::test]
+async fn nothing_of_a_body_comes_back_or_is_logged_whatever_the_method_and_route() {
+    log::keep();
+    let mut server = TestServer::start().await;
+    let mut secrets = Secrets::default();
+    let canaries = [Canary::bytes(), Canary::letters()];
+    canaries.iter().for_each(|canary| secrets.add_key("body", &canary.0));
+    let connection = &mut server.admin().http2().connect().await.expect("a connection");
+    misuse_every_route(connection, &secrets, &canaries).await;
     server.begin_stop();
     server.stopped().await;
     log::assert_holds_none_of(&secrets, &["request body is not JSON", "has a member of the wrong type", "ends early"]);
+}
+
+/// The archived server wrote the whole request to its log when it refused one (D-21).
+#[tokio::test]
+async fn nothing_of_the_headers_of_a_refused_request_is_logged() {
+    log::keep();
+    let mut server = TestServer::with(Build::default().skip_auth("/v1/ready")).await;
+    let mut secrets = Secrets::default();
+    let canary = Canary::letters();
+    secrets.add_key("header", &canary.0);
+    for (client, path, status) in [
+        (server.anonymous(), "/v1/key/encrypt/no-certificate", 400),
+        (server.stranger(), "/v1/key/encrypt/no-policy", 403),
+        (server.user(), "/v1/key/encrypt/not-allowed", 403),
+        (server.admin(), "/v1/key/encrypt/no-body", 400),
+    ] {
+        for client in client.over_both() {
+            let mut request = Request::put(format!("https://localhost{path}")).header("host", "localhost");
+            for name in ["authorization", "cookie", "x-tls-client-cert", "x-forwarded-for", "kes-enclave"] {
+                request = request.header(name, canary.text());
+            }
+            let request = request.body(Full::new(Bytes::from_static(b"{"))).expect("a request");
+            let mut connection = client.connect().await.expect("a connection");
+            let answer = connection.request(request).await.expect("an answer");
+            assert_eq!(answer.status, status, "{path}");
+            secrets.assert_not_told(&answer, path);
+        }
+    }
+    server.begin_stop();
+    server.stopped().await;
+    log::assert_holds_none_of(
+        &secrets,
+        &["encrypt/no-certificate", "identity not found", "rejected by policy", "encrypt/no-body"],
+    );
 }
 
 #[tokio::test]

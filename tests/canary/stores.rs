@@ -18,13 +18,16 @@ use crate::secrets::{Canary, Secrets};
 use crate::support::{Build, TestServer};
 
 /// Two retries would make every failure wait for a second.
+pub fn impatient() -> StoreCalls {
+    StoreCalls { retries: 0, outage_wait: Duration::ZERO, ..StoreCalls::default() }
+}
+
 fn guarded(store: Arc<dyn KeyStore>) -> Arc<dyn KeyStore> {
-    let calls = StoreCalls { retries: 0, outage_wait: Duration::ZERO, ..StoreCalls::default() };
-    Arc::new(Guard::new(store, calls))
+    Arc::new(Guard::new(store, impatient()))
 }
 
 /// Everything that touches a key, with its answer's status.
-async fn use_key(server: &TestServer, secrets: &Secrets, key: &str, canary: &Canary) -> Vec<u16> {
+pub async fn use_key(server: &TestServer, secrets: &Secrets, key: &str, canary: &Canary) -> Vec<u16> {
     let base64 = canary.base64();
     let connection = &mut server.admin().http2().connect().await.expect("a connection");
     let mut statuses = Vec::new();

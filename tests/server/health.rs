@@ -1,16 +1,14 @@
 //! Probes without TLS, over stores that fail.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use kes::server::{ConnectionLimits, Health, Server};
-use kes_keystores::KeyStore;
 use kes_keystores::fault::{Fault, FaultyStore, Operation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::Build;
+use crate::support::{Build, TestServer};
 
 const LOCAL: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
@@ -21,12 +19,6 @@ async fn health(change: impl FnOnce(&mut ConnectionLimits)) -> Health {
     let mut limits = Build::default().limits.connection;
     change(&mut limits);
     Health::start(SocketAddr::from(LOCAL), limits).await.expect("a listener")
-}
-
-/// A server over `store`, which need not run to be asked.
-async fn server(store: Arc<dyn KeyStore>) -> Server {
-    let (settings, _) = Build::default().settings();
-    Server::start(SocketAddr::from(LOCAL), settings, store).await.expect("a server")
 }
 
 /// What comes back for these bytes until the connection ends.
@@ -54,7 +46,10 @@ async fn readiness_follows_the_server_from_its_start_to_its_end() {
     assert_eq!(ask(&health, "GET", "/ready").await, "503 {\"message\":\"the server is starting\"¶}");
     assert_eq!(ask(&health, "GET", "/healthz").await, "200 ");
     assert_eq!(ask(&health, "GET", "/metrics").await, "503 {\"message\":\"the server is starting\"¶}");
-    health.follow(&server(FaultyStore::healthy()).await);
+    // It need not run to be asked.
+    let (settings, _) = Build::default().settings();
+    let server = Server::start(SocketAddr::from(LOCAL), settings, FaultyStore::healthy()).await.expect("a server");
+    health.follow(&server);
     assert_eq!(ask(&health, "GET", "/ready").await, "200 ");
     assert_eq!(ask(&health, "HEAD", "/ready").await, "200 ");
     assert!(ask(&health, "GET", "/metrics").await.starts_with("200 # HELP kes_cache_hits_total "));
@@ -69,8 +64,7 @@ async fn readiness_follows_the_server_from_its_start_to_its_end() {
 #[tokio::test]
 async fn readiness_tells_what_the_key_store_is_like_and_never_waits_for_it() {
     let store = FaultyStore::healthy();
-    let health = health(|_| {}).await;
-    health.follow(&server(store.clone()).await);
+    let (health, _server) = TestServer::with_probes(Build::default().store(store.clone())).await;
     for (fault, answer) in [
         (Fault::Unavailable, "504 {\"message\":\"key store is not reachable\"¶}"),
         (Fault::Denied, "502 {\"message\":\"key store is unavailable\"¶}"),
@@ -87,8 +81,7 @@ async fn readiness_tells_what_the_key_store_is_like_and_never_waits_for_it() {
 
 #[tokio::test]
 async fn nothing_else_is_answered() {
-    let health = health(|_| {}).await;
-    health.follow(&server(FaultyStore::healthy()).await);
+    let (health, _server) = TestServer::with_probes(Build::default()).await;
     for path in ["/", "/v1/ready", "/v1/key/list/", "/ready/", "/healthz/x", "//ready"] {
         assert_eq!(ask(&health, "GET", path).await, "404 404 page not found¶", "{path}");
     }

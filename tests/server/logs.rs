@@ -145,8 +145,9 @@ async fn a_stream_is_framed_as_one_that_ends_sometime() {
 
 /// A server whose errors, and those of this thread alone, go to its stream.
 async fn with_error_log(store: std::sync::Arc<FaultyStore>) -> (TestServer, tracing::subscriber::DefaultGuard) {
-    let (logs, server) = TestServer::with_logs(Build::default().store(store)).await;
-    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(ErrorLog::to(logs)));
+    let server = TestServer::with(Build::default().store(store)).await;
+    let log = ErrorLog::to(server.logs.clone());
+    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(log));
     (server, guard)
 }
 

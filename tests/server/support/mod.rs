@@ -11,7 +11,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kes::server::{Handle, Logs, ReloadError, Server, Settings};
+use kes::server::{Handle, Health, Logs, ReloadError, Server, Settings};
 use kes_core::ApiKey;
 use kes_keystores::{KeyStore, MemoryStore};
 use rustls_pki_types::CertificateDer;
@@ -36,11 +36,15 @@ pub const USER: &str = "ea9826089311fe44d7590408ede9150f7c637b6cab0a91ee6fe1aa5d
 /// The content type of metrics.
 pub const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// A free port of this machine.
+const LOCAL: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
 /// A running server. It stops when this is dropped.
 pub struct TestServer {
     pub address: SocketAddr,
     /// What clients verify the server with.
     pub certificate: CertificateDer<'static>,
+    pub logs: Logs,
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     cut: Option<oneshot::Sender<()>>,
@@ -62,24 +66,35 @@ impl TestServer {
     pub async fn with(build: Build) -> Self {
         let store = build.store.clone().unwrap_or_else(|| Arc::new(MemoryStore::new()));
         let (settings, certificate) = build.settings();
-        Self::run(settings, certificate, store).await
+        Self::run(settings, certificate, store, None).await
     }
 
-    /// A server as `build` says, and its logs.
-    pub async fn with_logs(build: Build) -> (Logs, Self) {
+    /// A server as `build` says, and the listener that tells of it without TLS.
+    pub async fn with_probes(build: Build) -> (Health, Self) {
+        let limits = build.limits.connection;
+        let health = Health::start(SocketAddr::from(LOCAL), limits).await.expect("a listener");
         let store = build.store.clone().unwrap_or_else(|| Arc::new(MemoryStore::new()));
         let (settings, certificate) = build.settings();
-        (settings.logs.clone(), Self::run(settings, certificate, store).await)
+        let server = Self::run(settings, certificate, store, Some(&health)).await;
+        (health, server)
     }
 
-    async fn run(settings: Settings, certificate: CertificateDer<'static>, store: Arc<dyn KeyStore>) -> Self {
-        let server =
-            Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), settings, store).await.expect("the server starts");
+    async fn run(
+        settings: Settings,
+        certificate: CertificateDer<'static>,
+        store: Arc<dyn KeyStore>,
+        health: Option<&Health>,
+    ) -> Self {
+        let logs = settings.logs.clone();
+        let server = Server::start(SocketAddr::from(LOCAL), settings, store).await.expect("the server starts");
+        if let Some(health) = health {
+            health.follow(&server);
+        }
         let (address, handle) = (server.address(), server.handle());
         let (stop, stopped) = oneshot::channel::<()>();
         let (cut, was_cut) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(ended(stopped), ended(was_cut)));
-        Self { address, certificate, handle, stop: Some(stop), cut: Some(cut), running: Some(running) }
+        Self { address, certificate, logs, handle, stop: Some(stop), cut: Some(cut), running: Some(running) }
     }
 
     /// Goes on as `build` says, with another certificate; over the store of `build` if it has one, else over the present
