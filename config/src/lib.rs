@@ -52,7 +52,7 @@ pub use load::{Loaded, Overrides, load, load_with, parse, parse_with};
 pub use log::{AuditFile, Level, Log, LogFormat, Rotation};
 pub use problem::{Problem, Problems, Severity};
 pub use proxy::Proxy;
-pub use proxy_protocol::ProxyProtocol;
+pub use proxy_protocol::{Network, ProxyProtocol};
 pub use tls::Tls;
 
 /// A configuration that was checked: all of it fits together.

@@ -13,6 +13,14 @@ pub struct ProxyProtocol {
     pub trusted: Vec<Network>,
 }
 
+impl ProxyProtocol {
+    /// Whether headers are believed that come from this address.
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(address))
+    }
+}
+
 /// An IP network, such as `10.0.0.0/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -26,6 +34,14 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv4() == self.first.is_ipv4() && masked(address, self.prefix) == self.first
+    }
+}
+
+impl From<IpAddr> for Network {
+    /// The network of this address alone. An IPv4 address in IPv6 form counts as IPv4.
+    fn from(address: IpAddr) -> Self {
+        let first = address.to_canonical();
+        Self { first, prefix: if first.is_ipv4() { 32 } else { 128 } }
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) fn plan(address: Option<&str>) -> Result<Plan, Failure> {
             cache: cache(&Cache::default()),
             keys: Vec::new(),
             listener: limits(&connection_limits),
+            proxy_protocol: None,
             requests: connection_limits.requests,
             grace: Duration::from_secs(5),
             legacy_error_texts: false,

@@ -36,7 +36,7 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
         fixed: Fixed {
             address: config.address,
             health: config.health,
-            proxy_protocol: config.proxy_protocol,
+            proxy_protocol: config.proxy_protocol.clone(),
             limits: config.limits.clone(),
             grace: config.shutdown_grace,
         },
@@ -47,6 +47,7 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
             cache: cache(&config.cache),
             keys: config.keys,
             listener,
+            proxy_protocol: config.proxy_protocol,
             requests: config.limits.requests,
             grace: config.shutdown_grace,
             legacy_error_texts: config.legacy_error_texts,
@@ -66,9 +67,6 @@ fn refuse_what_is_missing(config: &Config) -> Result<(), Failure> {
     let missing = "is not available in this version; hint: remove it";
     if config.tls.proxy.as_ref().is_some_and(|proxy| !proxy.identities.is_empty()) {
         return Err(Failure::configuration(format!("`tls.proxy.identities` {missing}")));
-    }
-    if config.proxy_protocol.is_some() {
-        return Err(Failure::configuration(format!("`proxy_protocol.mode: required` {missing}")));
     }
     let ahead = config.cache.refresh_ahead_percent;
     if ahead != 0 && ahead != Cache::default().refresh_ahead_percent {

@@ -1,5 +1,4 @@
-//! The accept loop: plaintext is told off, TLS is shaken hands with, and HTTP is spoken until the connection or the
-//! server ends.
+//! The accept loop: hands are shaken, and HTTP is spoken until the connection or the server ends.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,22 +13,17 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls_pki_types::UnixTime;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::connection::{Activity, ConnectionLimits, Watched};
+use super::handshake::{HandshakeError, shake_hands};
 use super::peer::Peer;
 use super::service;
 use super::state::Shared;
-
-/// What a client that speaks HTTP to the TLS port is told.
-const PLAINTEXT_ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
 /// Most bytes of a request's head: 1 MiB and what the archived server allowed beyond it.
 const MAX_HEADER_BYTES: usize = (1 << 20) + 4096;
@@ -119,7 +113,7 @@ pub async fn accept(
 
 async fn connection(
     stream: TcpStream,
-    address: SocketAddr,
+    mut address: SocketAddr,
     shared: Arc<Shared>,
     limits: ListenerLimits,
     mut phase: watch::Receiver<Phase>,
@@ -131,52 +125,17 @@ async fn connection(
     let _ = rustix::net::sockopt::set_tcp_keepidle(&stream, TCP_KEEPALIVE);
     let _ = rustix::net::sockopt::set_tcp_keepintvl(&stream, TCP_KEEPALIVE);
     let handshake = tokio::select! {
-        handshake = timeout(limits.connection.handshake, handshake(stream, &shared)) => handshake,
+        handshake = timeout(limits.connection.handshake, shake_hands(stream, &mut address, &shared)) => handshake,
         _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
     };
-    if !matches!(handshake, Ok(Ok(_))) {
-        shared.metrics.handshake_failed();
-    }
-    match handshake {
-        Ok(Ok(Some(stream))) => http(stream, address, shared, limits, phase).await,
-        Ok(Ok(None)) => {}
-        // Load balancers look whether the port is open and leave: that is no news.
-        Ok(Err(error)) if has_left(&error) => tracing::debug!("http: TLS handshake error from {address}: {error}"),
-        Ok(Err(error)) => tracing::info!("http: TLS handshake error from {address}: {error}"),
-        Err(_) => tracing::info!("http: TLS handshake error from {address}: the handshake took too long"),
-    }
-}
-
-fn has_left(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-}
-
-/// The TLS stream, or nothing if the client spoke plaintext and was told so.
-async fn handshake(mut stream: TcpStream, shared: &Shared) -> io::Result<Option<TlsStream<TcpStream>>> {
-    let mut first = [0];
-    if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
-        answer_plaintext(&mut stream).await?;
-        return Ok(None);
-    }
-    let tls = Arc::clone(&shared.state.load().tls);
-    let stream = TlsAcceptor::from(tls.config()).accept(stream).await?;
-    tls.check_resumed(stream.get_ref().1, UnixTime::now()).map_err(io::Error::other)?;
-    Ok(Some(stream))
-}
-
-async fn answer_plaintext(stream: &mut TcpStream) -> io::Result<()> {
-    stream.write_all(PLAINTEXT_ANSWER).await?;
-    stream.shutdown().await?;
-    // Closing with unread bytes would reset the connection, and the client might never see the answer.
-    let mut rest = [0; 4096];
-    let mut read = 0;
-    while read < 64 * 1024 {
-        match stream.read(&mut rest).await? {
-            0 => break,
-            count => read += count,
+    match handshake.unwrap_or(Err(HandshakeError::Late)) {
+        Ok(Some(stream)) => http(stream, address, shared, limits, phase).await,
+        Ok(None) => {}
+        Err(error) => {
+            shared.metrics.handshake_failed();
+            shared.logs.handshake_failed(error.level(), address, &error.to_string());
         }
     }
-    Ok(())
 }
 
 async fn http(

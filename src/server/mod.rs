@@ -12,6 +12,7 @@ mod connection;
 mod error;
 mod exchange;
 mod handlers;
+mod handshake;
 mod health;
 pub mod json;
 mod listen;
@@ -21,6 +22,7 @@ pub mod metrics;
 pub mod path;
 mod peer;
 mod places;
+pub mod proxy_protocol;
 mod pulse;
 mod reload;
 mod reply;
@@ -37,6 +39,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use kes_config::ProxyProtocol;
 use kes_core::{Access, Clock, KeyName, SystemClock};
 use kes_keystores::KeyStore;
 use tokio::net::TcpListener;
@@ -82,6 +85,8 @@ pub struct Settings {
     pub keys: Vec<KeyName>,
     /// Bounds of connections.
     pub listener: ListenerLimits,
+    /// The load balancers that announce every connection, if there are any.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Requests in flight at the same time; further ones wait.
     pub requests: usize,
     /// How long requests in flight get when the server stops.
@@ -147,13 +152,14 @@ impl Server {
         made.map_err(|(name, error)| StartError::PredefinedKey { name, error })?;
         let (limits, grace) = (settings.listener, settings.grace);
         let (logs, metrics) = (settings.logs.clone(), settings.metrics.clone());
-        let places = Places::new(settings.requests);
+        let (places, proxy_protocol) = (Places::new(settings.requests), settings.proxy_protocol.clone());
         let (retired, receiver) = mpsc::unbounded_channel();
         let shared = Shared {
             state: ArcSwap::from_pointee(State::new(settings, keys, places)),
             started: SystemClock.now(),
             started_at: Instant::now(),
             pulse: Pulse::default(),
+            proxy_protocol,
             logs,
             enclave_seen: AtomicBool::new(false),
             metrics,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
+use kes_config::ProxyProtocol;
 use kes_core::{Access, Timestamp};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
@@ -63,6 +64,8 @@ pub struct Shared {
     pub started_at: Instant,
     /// Whether the loop that accepts connections is alive.
     pub pulse: Pulse,
+    /// The load balancers that announce every connection, if there are any.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Where events go.
     pub logs: Logs,
     /// Somebody has named an enclave, and the log says so.

@@ -1,12 +1,13 @@
 //! A client that sees what it sends and gets: HTTP/1.1 as text over TLS with a client certificate.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kes_client::certificate;
 use kes_core::ApiKey;
+use rustix::net::{AddressFamily, SocketType};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 
@@ -17,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Client {
     server: SocketAddr,
     config: Arc<ClientConfig>,
+    /// Where the client is, if that is to be seen.
+    address: Option<Ipv4Addr>,
 }
 
 /// A connection with a request on it.
@@ -36,12 +39,26 @@ impl Client {
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, key)
             .expect("a client certificate");
-        Self { server, config: Arc::new(config) }
+        Self { server, config: Arc::new(config), address: None }
+    }
+
+    /// The same client at this address of the machine.
+    pub fn at(mut self, address: Ipv4Addr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    fn connect(&self) -> io::Result<TcpStream> {
+        let Some(address) = self.address else { return TcpStream::connect(self.server) };
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        rustix::net::bind(&socket, &SocketAddr::from((address, 0)))?;
+        rustix::net::connect(&socket, &self.server)?;
+        Ok(socket.into())
     }
 
     /// Begins a request of this text.
     pub fn begin(&self, text: &str) -> io::Result<Exchange> {
-        let socket = TcpStream::connect(self.server)?;
+        let socket = self.connect()?;
         socket.set_read_timeout(Some(PATIENCE))?;
         let name = ServerName::try_from("localhost").expect("a name");
         let connection = ClientConnection::new(Arc::clone(&self.config), name).map_err(io::Error::other)?;

@@ -5,6 +5,7 @@ mod activation;
 mod banner;
 mod client;
 mod flags;
+mod haproxy;
 mod health;
 mod log;
 mod notify;

@@ -16,6 +16,7 @@ mod metrics;
 mod names;
 mod panics;
 mod prometheus;
+mod proxy_protocol;
 mod releases;
 mod reload;
 mod routing;

@@ -19,6 +19,7 @@ mod stream;
 mod writer;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,9 @@ use writer::{Console, Writer};
 
 /// How long a queue gets to be written when the process ends, or for a place in it.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
+
+/// What lines about handshakes begin with, as those of the archived server do.
+const HANDSHAKE_ERROR: &str = "http: TLS handshake error";
 
 /// A log that cannot be written to.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +79,9 @@ struct Inner {
     error_hub: Arc<Hub>,
     audit: LogCounters,
     audit_hub: Arc<Hub>,
-    repeats: Repeats,
+    requests: Repeats,
+    /// By themselves: strangers cause them, and must not crowd out the others.
+    handshakes: Repeats,
 }
 
 /// What the configuration can change.
@@ -107,7 +113,15 @@ impl Logs {
         };
         let (error_hub, audit_hub) = (hub(&errors), hub(&audit));
         let sinks = ArcSwap::from_pointee(Sinks { settings, stderr: None, stdout: None, file: None });
-        Self(Arc::new(Inner { sinks, errors, error_hub, audit, audit_hub, repeats: Repeats::default() }))
+        Self(Arc::new(Inner {
+            sinks,
+            errors,
+            error_hub,
+            audit,
+            audit_hub,
+            requests: Repeats::default(),
+            handshakes: Repeats::default(),
+        }))
     }
 
     /// Logs as `settings` say from now on. Who follows stays; an audit file that is the same is opened anew.
@@ -172,9 +186,27 @@ impl Logs {
     /// Reports what became of a request beside its answer. From WARN on, a cause is told once in `log.repeat_interval`.
     pub fn request_failed(&self, level: Level, detail: &str, method: &http::Method, path: &str, peer: &Peer) {
         let interval = self.0.sinks.load().settings.repeat_interval;
-        let quiet = if level >= Level::WARN { self.0.repeats.tell(detail, interval) } else { Some(0) };
+        let quiet = if level >= Level::WARN { self.0.requests.tell(detail, interval) } else { Some(0) };
         if let Some(quiet) = quiet {
             tell(level, detail, method, path, peer, quiet);
+        }
+    }
+
+    /// Reports why the connection from `address` ended before it spoke HTTP. From INFO on, a cause is told once in
+    /// `log.repeat_interval`.
+    pub fn handshake_failed(&self, level: Level, address: SocketAddr, cause: &str) {
+        if level < Level::INFO {
+            tracing::debug!("{HANDSHAKE_ERROR} from {address}: {cause}");
+            return;
+        }
+        let interval = self.0.sinks.load().settings.repeat_interval;
+        let Some(quiet) = self.0.handshakes.tell(cause, interval) else { return };
+        // How often it was kept quiet is told where it was.
+        let suppressed = Some(quiet).filter(|&quiet| quiet > 0);
+        if level >= Level::WARN {
+            tracing::warn!(suppressed, "{HANDSHAKE_ERROR} from {address}: {cause}");
+        } else {
+            tracing::info!(suppressed, "{HANDSHAKE_ERROR} from {address}: {cause}");
         }
     }
 
@@ -183,8 +215,11 @@ impl Logs {
         loop {
             let interval = self.0.sinks.load().settings.repeat_interval;
             tokio::time::sleep(interval.max(Duration::from_secs(1))).await;
-            for (cause, quiet) in self.0.repeats.overdue(interval) {
+            for (cause, quiet) in self.0.requests.overdue(interval) {
                 tracing::warn!(target: "kes::request", suppressed = quiet, "{cause}");
+            }
+            for (cause, quiet) in self.0.handshakes.overdue(interval) {
+                tracing::info!(suppressed = quiet, "{HANDSHAKE_ERROR}: {cause}");
             }
         }
     }

@@ -12,6 +12,7 @@ use kes_client::certificate;
 use kes_core::ApiKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -60,6 +61,8 @@ pub struct Client {
     server: std::net::SocketAddr,
     config: Arc<ClientConfig>,
     pub protocol: Protocol,
+    /// What comes before the handshake.
+    announcement: Vec<u8>,
 }
 
 impl Client {
@@ -87,12 +90,18 @@ impl Client {
 
     /// With TLS settings of the test's own; ALPN is set by the protocol.
     pub fn of_config(server: &TestServer, config: ClientConfig) -> Self {
-        Self { server: server.address, config: Arc::new(config), protocol: Protocol::Http1 }
+        Self { server: server.address, config: Arc::new(config), protocol: Protocol::Http1, announcement: Vec::new() }
     }
 
     /// The same client over HTTP/2.
     pub fn http2(mut self) -> Self {
         self.protocol = Protocol::Http2;
+        self
+    }
+
+    /// The same client through a load balancer that sends this first.
+    pub fn announced(mut self, header: &[u8]) -> Self {
+        self.announcement = header.to_vec();
         self
     }
 
@@ -108,8 +117,9 @@ impl Client {
             Protocol::Http1 => vec![b"http/1.1".to_vec()],
             Protocol::Http2 => vec![b"h2".to_vec()],
         };
-        let stream = TcpStream::connect(self.server).await?;
+        let mut stream = TcpStream::connect(self.server).await?;
         stream.set_nodelay(true)?;
+        stream.write_all(&self.announcement).await?;
         let name = ServerName::try_from("localhost").expect("a name");
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }

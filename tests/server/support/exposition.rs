@@ -20,7 +20,12 @@ impl Exposition {
 
     /// Those and ours.
     pub async fn extended(server: &TestServer) -> Self {
-        Self::of(&server.admin(), "/v1/metrics?format=extended").await
+        Self::extended_of(&server.admin()).await
+    }
+
+    /// Those and ours, as this client gets them.
+    pub async fn extended_of(client: &Client) -> Self {
+        Self::of(client, "/v1/metrics?format=extended").await
     }
 
     /// All of them, as soon as they are as `wanted`. What it waits for has no other sign.

@@ -4,6 +4,7 @@ mod client;
 mod exposition;
 mod follow;
 pub mod frames;
+mod lines;
 mod raw;
 mod settings;
 
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 pub use client::{Answer, Client, Connection, Protocol, TlsStream, get};
 pub use exposition::Exposition;
 pub use follow::Follow;
+pub use lines::Lines;
 pub use raw::Raw;
 pub use settings::Build;
 

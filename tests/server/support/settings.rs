@@ -10,7 +10,7 @@ use kes::server::{
 };
 use kes_client::certificate;
 use kes_client::pem;
-use kes_config::{Level, Log};
+use kes_config::{Level, Log, ProxyProtocol};
 use kes_core::caller::Admin;
 use kes_core::{Access, KeyName, Policy, Rule};
 use kes_keystores::KeyStore;
@@ -31,6 +31,7 @@ pub struct Build {
     pub skip_auth: Vec<&'static str>,
     pub timeouts: Vec<(&'static str, Duration)>,
     pub limits: ListenerLimits,
+    pub proxy_protocol: Option<ProxyProtocol>,
     pub requests: usize,
     pub keys: Vec<KeyName>,
     pub grace: Duration,
@@ -65,6 +66,7 @@ impl Default for Build {
                     idle: Duration::from_secs(90),
                 },
             },
+            proxy_protocol: None,
             requests: 4096,
             keys: Vec::new(),
             grace: Duration::from_secs(5),
@@ -157,6 +159,7 @@ impl Build {
             cache: self.cache,
             keys: self.keys,
             listener: self.limits,
+            proxy_protocol: self.proxy_protocol,
             requests: self.requests,
             grace: self.grace,
             legacy_error_texts: self.legacy_error_texts,

@@ -1,44 +1,13 @@
 //! What the log says of handshakes: nothing of those who only look whether somebody listens, a line of those who fail.
 
-use std::sync::{Arc, Mutex, OnceLock};
-
-use kes::server::log::{ErrorLog, Level, Sink};
+use kes::server::log::Level;
 use rustls::version::TLS13;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
-use tracing::Dispatch;
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::layer::SubscriberExt;
 
 use super::pki::{self, Authority, Credentials, Presents, config};
 use super::{get, mode};
-use crate::support::TestServer;
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-impl Sink for Lines {
-    fn write_line(&self, line: &str) {
-        self.0.lock().expect("not poisoned").push(line.to_owned());
-    }
-}
-
-impl Lines {
-    /// What this thread logs from now on, where the server of a test runs too.
-    fn at(level: Level) -> (Self, DefaultGuard) {
-        // With one subscriber in the program, whether an event is of interest would be asked of whichever thread meets
-        // it first, and that of another test has none.
-        static SECOND: OnceLock<Dispatch> = OnceLock::new();
-        SECOND.get_or_init(|| Dispatch::new(tracing_subscriber::registry()));
-        let lines = Self::default();
-        let log = tracing_subscriber::registry().with(ErrorLog::new(level, lines.clone()));
-        (lines, tracing::subscriber::set_default(log))
-    }
-
-    fn all(&self) -> Vec<String> {
-        self.0.lock().expect("not poisoned").clone()
-    }
-}
+use crate::support::{Lines, TestServer};
 
 #[tokio::test]
 async fn who_connects_and_leaves_is_no_news() {
