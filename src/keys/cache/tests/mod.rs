@@ -7,6 +7,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{advance, timeout};
 
 use super::super::Keys;
+use kes_core::key::stored;
+
+use super::table::SHARDING_FROM;
 use super::*;
 
 mod due;

@@ -1,0 +1,95 @@
+//! One fetch of a name at a time, which whoever needs the key shares.
+
+use std::sync::Arc;
+
+use kes_core::key::stored;
+use kes_core::{Key, KeyName};
+use kes_keystores::StoreError;
+use tokio::sync::watch;
+
+use super::table::{Shard, Table};
+use crate::keys::KeyError;
+
+/// What the store told.
+pub(super) type Outcome = Result<Option<Arc<Key>>, KeyError>;
+
+/// A fetch under way. The receiver is also what tells one flight from another.
+#[derive(Debug)]
+pub(super) struct Flight {
+    outcome: watch::Receiver<Option<Outcome>>,
+}
+
+/// What somebody who needs a key has, or waits for.
+pub(super) enum Joined {
+    Cached(Arc<Key>),
+    Flight(watch::Receiver<Option<Outcome>>),
+}
+
+impl Table {
+    /// Joins the fetch of a name that is under way, or begins one.
+    pub(super) fn join_or_start(self: &Arc<Self>, name: &KeyName) -> Joined {
+        let mut shard = self.write(name);
+        // Another flight may have landed since the caller looked.
+        if let Some(key) = self.live_entry(&shard, name) {
+            return Joined::Cached(key);
+        }
+        if let Some(flight) = shard.flights.get(name) {
+            return Joined::Flight(flight.outcome.clone());
+        }
+        let (sender, outcome) = watch::channel(None);
+        shard.flights.insert(name.clone(), Flight { outcome: outcome.clone() });
+        drop(shard);
+        let flight = InFlight { cache: Arc::clone(self), name: name.clone(), outcome: outcome.clone() };
+        tokio::spawn(async move {
+            let result = flight.cache.read_store(&flight.name).await;
+            flight.land(&result);
+            // Nobody waits any more: nothing to tell.
+            let _ = sender.send(Some(result));
+        });
+        Joined::Flight(outcome)
+    }
+
+    async fn read_store(&self, name: &KeyName) -> Outcome {
+        let Some(value) = self.store.get(name).await? else { return Ok(None) };
+        let key = stored::decode(value.expose())
+            .map_err(|error| StoreError::Corrupt(format!("the entry of key `{name}` is no key: {error}")))?;
+        Ok(Some(Arc::new(key)))
+    }
+}
+
+/// A fetch from its start to its landing; whatever ends it, the name is free for another one.
+struct InFlight {
+    cache: Arc<Table>,
+    name: KeyName,
+    outcome: watch::Receiver<Option<Outcome>>,
+}
+
+impl InFlight {
+    fn land(&self, result: &Outcome) {
+        let mut shard = self.cache.write(&self.name);
+        if !self.take_off(&mut shard) {
+            return;
+        }
+        match result {
+            Ok(Some(key)) => self.cache.insert(&mut shard, &self.name, key),
+            // An entry that was due may still be there.
+            Ok(None) => drop(shard.entries.remove(&self.name)),
+            Err(_) => {}
+        }
+    }
+
+    /// Removes this flight from the table, if it was not detached before.
+    fn take_off(&self, shard: &mut Shard) -> bool {
+        let current = shard.flights.get(&self.name).is_some_and(|flight| flight.outcome.same_channel(&self.outcome));
+        if current {
+            shard.flights.remove(&self.name);
+        }
+        current
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.take_off(&mut self.cache.write(&self.name));
+    }
+}

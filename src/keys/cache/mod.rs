@@ -1,0 +1,180 @@
+//! Keys in memory, so that the store is asked once in a while and not for every request.
+//!
+//! An entry is gone when it is older than `any`, or was not used for `unused`. While the store is offline and
+//! `offline` is set, entries that were good when it went live on for that long instead; then they are gone, and the
+//! ordinary rules return. A store is offline from its first failure to its first success, as its guard tells. Expiry is
+//! decided at lookup; [`Cache::sweep`] only frees memory.
+//!
+//! One fetch of a name is under way at a time, in a task of its own: whoever waits for it shares its outcome, and
+//! leaves at a deadline of its own without ending it for the others. A delete or create detaches the fetch that is in
+//! the air: it answers those who waited before, and changes nothing any more (specification: `server-api.md` §14,
+//! D-22, D-23).
+//!
+//! An entry can be made *due*, by a reload or where nobody knows what became of a create: its next use fetches it again.
+//! Until a fetch has succeeded it stays good by the rules above, so that a store which fails takes no key away
+//! (decision 37).
+
+mod entry;
+mod flight;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use kes_core::{Key, KeyName};
+use kes_keystores::{Health, KeyStore, StoreError};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use self::flight::Joined;
+use self::table::Table;
+use super::KeyError;
+
+/// How long keys stay and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// The longest that an entry lives.
+    pub any: Duration,
+    /// The longest that an entry lives without being used.
+    pub unused: Duration,
+    /// How long entries live on from the moment that the store went offline; zero: the other two go on to count.
+    pub offline: Duration,
+    /// Most entries; beyond it the least recently used one goes. Zero: nothing is kept.
+    pub max_keys: usize,
+}
+
+/// See the module's text. Clones are the same cache.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    table: Arc<Table>,
+    /// Follows the store's health, and ends with the last clone.
+    _following: Arc<JoinSet<()>>,
+}
+
+impl Cache {
+    /// An empty cache over `store`, whose [health](KeyStore::health) it follows if somebody looks after that; then it has to
+    /// be made on a tokio runtime.
+    #[must_use]
+    pub fn new(store: Arc<dyn KeyStore>, settings: CacheSettings) -> Self {
+        let table = Arc::new(Table::new(store, settings));
+        let mut following = JoinSet::new();
+        if let Some(health) = table.store.health() {
+            following.spawn(follow(Arc::downgrade(&table), health));
+        }
+        Self { table, _following: Arc::new(following) }
+    }
+
+    /// The key, if it is cached and need not be fetched first. Marks it as used.
+    #[must_use]
+    pub fn cached(&self, name: &KeyName) -> Option<Arc<Key>> {
+        self.table.cached(name)
+    }
+
+    /// The key from the store, or `None` if there is no such key. Joins a fetch that is under way. If it fails, a cached
+    /// key that was only due is the answer.
+    ///
+    /// # Errors
+    /// The store failed, or the entry is no key.
+    pub async fn fetch(&self, name: &KeyName) -> Result<Option<Arc<Key>>, KeyError> {
+        let mut outcome = match self.table.join_or_start(name) {
+            Joined::Cached(key) => return Ok(Some(key)),
+            Joined::Flight(outcome) => outcome,
+        };
+        let ended = outcome.wait_for(Option::is_some).await.map(|outcome| (*outcome).clone());
+        let fetched = ended.ok().flatten().unwrap_or_else(|| {
+            Err(StoreError::Unavailable(format!("the fetch of key `{name}` ended without an outcome")).into())
+        });
+        fetched.or_else(|error| {
+            let cached = self.table.living(name).ok_or_else(|| error.clone())?;
+            tracing::debug!("key `{name}` is used as it was cached: {error}");
+            Ok(Some(cached))
+        })
+    }
+
+    /// Forgets a key that was deleted, and sees to it that no fetch in the air brings it back.
+    pub fn evict(&self, name: &KeyName) {
+        let mut shard = self.table.write(name);
+        shard.entries.remove(name);
+        shard.flights.remove(name);
+    }
+
+    /// Lets whoever asks from now on start a fetch of its own.
+    pub fn detach_flight(&self, name: &KeyName) {
+        self.table.write(name).flights.remove(name);
+    }
+
+    /// Has whoever asks from now on look into the store first, with a fetch that begins after this.
+    pub fn make_due(&self, name: &KeyName) {
+        let mut shard = self.table.write(name);
+        shard.flights.remove(name);
+        if let Some(entry) = shard.entries.get_mut(name) {
+            entry.due = true;
+        }
+    }
+
+    /// The same for all names.
+    pub fn make_all_due(&self) {
+        for mut shard in self.table.all() {
+            shard.flights.clear();
+            shard.entries.values_mut().for_each(|entry| entry.due = true);
+        }
+    }
+
+    /// Goes on with other settings. Keys that are too many for them go, the least recently used ones first; the bound is
+    /// exact for a cache that was made for fewer than 4096 keys, and rounded up to a multiple of 16 for others.
+    pub fn configure(&self, settings: CacheSettings) {
+        self.table.configure(settings);
+    }
+
+    /// Ends when nobody uses this cache any more, fetches under way included.
+    pub fn unused(&self) -> impl Future<Output = ()> + use<> {
+        self.table.unused()
+    }
+
+    /// Says whether the store answers, where nobody looks after its health. The moment of the first `false` is when it
+    /// went offline.
+    pub fn set_online(&self, online: bool) {
+        self.table.set_offline((!online).then(Instant::now));
+    }
+
+    /// Frees what has expired.
+    pub fn sweep(&self) {
+        self.table.sweep();
+    }
+
+    /// How often [`Cache::sweep`] should run.
+    #[must_use]
+    pub fn sweep_interval(&self) -> Duration {
+        let settings = self.table.settings();
+        let shortest = settings.any.min(settings.unused) / 2;
+        shortest.clamp(Duration::from_millis(10), Duration::from_secs(15))
+    }
+
+    /// How many entries there are, expired ones that were not swept included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Goes offline and online with the store, until the cache or the store's guard is gone.
+async fn follow(cache: Weak<Table>, mut health: watch::Receiver<Health>) {
+    loop {
+        let failing = health.borrow_and_update().outage().map(|outage| outage.since());
+        let Some(table) = cache.upgrade() else { return };
+        table.set_offline(failing);
+        drop(table);
+        if health.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The entries and flights of a cache, in shards, so that few who change something keep others waiting.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use arc_swap::ArcSwap;
+use kes_core::{Key, KeyName};
+use kes_keystores::KeyStore;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::CacheSettings;
+use super::entry::{Entry, millis};
+use super::flight::Flight;
+
+/// Below this many keys one shard is enough, and the bound is exact.
+pub(super) const SHARDING_FROM: usize = 4096;
+const SHARDS: usize = 16;
+
+/// What all clones of a cache share.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) store: Arc<dyn KeyStore>,
+    settings: ArcSwap<CacheSettings>,
+    hasher: RandomState,
+    shards: Vec<RwLock<Shard>>,
+    /// All times are kept as milliseconds since this.
+    epoch: Instant,
+    /// When the store went offline, plus one; zero while it is online.
+    offline_since: AtomicU64,
+    /// Never used: dropped with the last user of the cache, it tells who waits for that.
+    in_use: watch::Sender<()>,
+}
+
+/// Some of the names: what is cached, and what is being fetched.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    pub(super) entries: HashMap<KeyName, Entry>,
+    pub(super) flights: HashMap<KeyName, Flight>,
+}
+
+impl Table {
+    /// Without entries.
+    pub(super) fn new(store: Arc<dyn KeyStore>, settings: CacheSettings) -> Self {
+        let shards = if settings.max_keys < SHARDING_FROM { 1 } else { SHARDS };
+        Self {
+            store,
+            settings: ArcSwap::from_pointee(settings),
+            hasher: RandomState::new(),
+            shards: (0..shards).map(|_| RwLock::default()).collect(),
+            epoch: Instant::now(),
+            offline_since: AtomicU64::new(0),
+            in_use: watch::Sender::new(()),
+        }
+    }
+
+    pub(super) fn settings(&self) -> Arc<CacheSettings> {
+        self.settings.load_full()
+    }
+
+    /// Goes on with other settings. Entries that are too many for them go, the least recently used ones first.
+    pub(super) fn configure(&self, settings: CacheSettings) {
+        self.settings.store(Arc::new(settings));
+        let capacity = self.capacity();
+        for mut shard in self.all() {
+            while shard.entries.len() > capacity {
+                shard.forget_oldest();
+            }
+        }
+    }
+
+    /// Frees what has expired.
+    pub(super) fn sweep(&self) {
+        for mut shard in self.all() {
+            shard.entries.retain(|_, entry| self.is_alive(entry));
+            if shard.entries.len() < shard.entries.capacity() / 4 {
+                shard.entries.shrink_to_fit();
+            }
+        }
+    }
+
+    /// How many entries there are, expired ones that were not swept included.
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| read(shard).entries.len()).sum()
+    }
+
+    /// Ends when nothing has a share in this table any more.
+    pub(super) fn unused(&self) -> impl Future<Output = ()> + use<> {
+        let mut in_use = self.in_use.subscribe();
+        async move { while in_use.changed().await.is_ok() {} }
+    }
+
+    fn shard(&self, name: &KeyName) -> &RwLock<Shard> {
+        if self.shards.len() == 1 {
+            return &self.shards[0];
+        }
+        let hash = self.hasher.hash_one(name);
+        &self.shards[(hash % self.shards.len() as u64) as usize]
+    }
+
+    /// The shard of a name, to change it.
+    pub(super) fn write(&self, name: &KeyName) -> RwLockWriteGuard<'_, Shard> {
+        write(self.shard(name))
+    }
+
+    /// All shards, one after another, to change them.
+    pub(super) fn all(&self) -> impl Iterator<Item = RwLockWriteGuard<'_, Shard>> {
+        self.shards.iter().map(write)
+    }
+
+    /// Milliseconds since the cache was made.
+    fn now(&self) -> u64 {
+        millis(self.epoch.elapsed())
+    }
+
+    /// Notes since when the store is offline, if it is.
+    pub(super) fn set_offline(&self, since: Option<Instant>) {
+        let moment = since.map_or(0, |since| millis(since.saturating_duration_since(self.epoch)) + 1);
+        // Only the first failure counts; later ones find a moment that stands.
+        let _ = self
+            .offline_since
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| (moment == 0 || old == 0).then_some(moment));
+    }
+
+    /// The key, if it is cached and need not be fetched first. Marks it as used.
+    pub(super) fn cached(&self, name: &KeyName) -> Option<Arc<Key>> {
+        self.live_entry(&read(self.shard(name)), name)
+    }
+
+    /// The key of an entry that can be used without asking the store. One that is due can while it is known to be down.
+    pub(super) fn live_entry(&self, shard: &Shard, name: &KeyName) -> Option<Arc<Key>> {
+        let entry = shard.entries.get(name)?;
+        if entry.due && self.offline_since().is_none() {
+            return None;
+        }
+        self.use_entry(entry)
+    }
+
+    /// The key, if it is cached, due or not.
+    pub(super) fn living(&self, name: &KeyName) -> Option<Arc<Key>> {
+        self.use_entry(read(self.shard(name)).entries.get(name)?)
+    }
+
+    fn use_entry(&self, entry: &Entry) -> Option<Arc<Key>> {
+        if !self.is_alive(entry) {
+            return None;
+        }
+        entry.used.store(self.now(), Ordering::Relaxed);
+        Some(Arc::clone(&entry.key))
+    }
+
+    fn is_alive(&self, entry: &Entry) -> bool {
+        entry.is_alive(self.now(), &self.settings.load(), self.offline_since())
+    }
+
+    /// Since when the store is offline, if it is.
+    fn offline_since(&self) -> Option<u64> {
+        self.offline_since.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Keeps a key that was fetched.
+    pub(super) fn insert(&self, shard: &mut Shard, name: &KeyName, key: &Arc<Key>) {
+        let capacity = self.capacity();
+        if capacity == 0 {
+            return;
+        }
+        if shard.entries.len() >= capacity && !shard.entries.contains_key(name) {
+            shard.forget_oldest();
+        }
+        shard.entries.insert(name.clone(), Entry::new(Arc::clone(key), self.now()));
+    }
+
+    /// Most entries of a shard.
+    fn capacity(&self) -> usize {
+        self.settings.load().max_keys.div_ceil(self.shards.len())
+    }
+}
+
+impl Shard {
+    /// Removes the entry that was not used for the longest time.
+    fn forget_oldest(&mut self) {
+        let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used.load(Ordering::Relaxed));
+        if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+            self.entries.remove(&oldest);
+        }
+    }
+}
+
+/// A shard. Nothing that holds the lock can leave it half changed, so a poisoned one is as good as any.
+fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+    shard.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As [`read`].
+fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
+    shard.write().unwrap_or_else(PoisonError::into_inner)
+}
