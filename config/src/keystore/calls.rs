@@ -10,7 +10,7 @@ use crate::section::Section;
 pub struct StoreCalls {
     /// `deadline`: the longest that an operation takes, with its retries.
     pub deadline: Duration,
-    /// `attempt_timeout`: the longest that one attempt takes.
+    /// `attempt_timeout`: the longest that one attempt to read takes. One to change something has all of `deadline`.
     pub attempt_timeout: Duration,
     /// `retries`: attempts after the first.
     pub retries: u32,

@@ -110,9 +110,11 @@ impl Guard {
         place: Place,
     ) -> Result<T, StoreError> {
         let end = match operation {
-            // Two attempts of a delete must not overlap, so one is given up only with the operation.
-            Operation::Delete => deadline,
-            _ => deadline.min(Instant::now() + self.calls.attempt_timeout),
+            // Two attempts of a change must not overlap, so one is given up only with the operation.
+            Operation::Create | Operation::Delete => deadline,
+            Operation::Get | Operation::List | Operation::Status => {
+                deadline.min(Instant::now() + self.calls.attempt_timeout)
+            }
         };
         let (sender, answer) = oneshot::channel();
         self.running.begin(operation, call, end, Some(place), move |answer| {

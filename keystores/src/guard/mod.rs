@@ -41,8 +41,8 @@ use crate::{Created, Deleted, KeyStore, Page, StoreError};
 /// A key store whose calls end in time, are tried again where that helps, wait while it is down, and are never more
 /// than it can bear.
 ///
-/// - **Deadline.** Every operation ends within `deadline`, all waiting included; an attempt without an answer is given up
-///   after `attempt_timeout`. Both are [`StoreError::Unavailable`].
+/// - **Deadline.** Every operation ends within `deadline`, all waiting included; an attempt to read that has no answer is
+///   given up after `attempt_timeout`. Both are [`StoreError::Unavailable`].
 /// - **Retries.** Only after [`StoreError::Unavailable`] and [`StoreError::Busy`], and only if the pause before it leaves
 ///   time. The pause is no shorter than the store asked for.
 /// - **Health.** A probe asks for the store's status every `probe_interval`, at once when calls begin to fail, and every
@@ -57,11 +57,12 @@ use crate::{Created, Deleted, KeyStore, Page, StoreError};
 ///   come back, without a task of their own and first come, first served; beyond that the answer is
 ///   [`StoreError::Overloaded`], and nothing was asked of the store. Those that wait for their next attempt count too; if
 ///   even for them there is no room, the failure of the last attempt is the answer.
-/// - **Create.** If an attempt ended without an answer and a later one finds the name taken, the entry is read back: with
-///   the same value it is [`Created::New`].
-/// - **Delete.** If an attempt ended without an answer and a later one finds no entry, it is [`Deleted::Gone`]. Attempts
-///   of one delete never overlap: a late one could remove a key that was created after the delete was answered. So an
-///   attempt is given up only at the deadline.
+/// - **Create.** If an attempt failed and a later one finds the name taken, the entry is read back: with the same value it
+///   is [`Created::New`].
+/// - **Delete.** If an attempt failed and a later one finds no entry, it is [`Deleted::Gone`].
+/// - **Changes never overlap themselves.** An attempt of a create that comes late could bring a key back that was deleted
+///   after the create was answered, and one of a delete remove a key that was created since. So an attempt of either is
+///   given up only at the deadline, and then the answer is [`StoreError::Unavailable`]: nobody knows.
 /// - **Status** is what the last probe found, if that is recent, or that the store is down. Otherwise it waits for a probe,
 ///   for half a second at the most. It is never queued or tried again.
 ///
