@@ -64,19 +64,21 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
 /// Settings that this version reads and cannot do yet. What would weaken security by being ignored is refused.
 fn refuse_what_is_missing(config: &Config) -> Result<(), Failure> {
     kes_keystores::connect::check(&config.keystore).map_err(Failure::configuration)?;
-    let missing = "is not available in this version; hint: remove it";
     if config.tls.proxy.as_ref().is_some_and(|proxy| !proxy.identities.is_empty()) {
+        let missing = "is not available in this version; hint: remove it";
         return Err(Failure::configuration(format!("`tls.proxy.identities` {missing}")));
-    }
-    let ahead = config.cache.refresh_ahead_percent;
-    if ahead != 0 && ahead != Cache::default().refresh_ahead_percent {
-        eprintln!("WARNING: `cache.refresh_ahead` {missing}");
     }
     Ok(())
 }
 
 pub(super) fn cache(cache: &Cache) -> CacheSettings {
-    CacheSettings { any: cache.any, unused: cache.unused, offline: cache.offline, max_keys: cache.max_keys }
+    CacheSettings {
+        any: cache.any,
+        unused: cache.unused,
+        offline: cache.offline,
+        refresh_ahead: cache.any.mul_f64(f64::from(cache.refresh_ahead_percent) / 100.0),
+        max_keys: cache.max_keys,
+    }
 }
 
 pub(super) fn limits(limits: &Limits) -> ListenerLimits {

@@ -103,16 +103,3 @@ fn a_check_starts_nothing() {
     assert!(!end.stdout.contains("=> Server"), "{end:?}");
     assert!(!site.path("keys").exists());
 }
-
-#[test]
-fn a_setting_without_effect_is_told() {
-    for (setting, warnings) in [("cache: {refresh_ahead: 50%}\n", 1), ("cache: {refresh_ahead: 0%}\n", 0), ("", 0)] {
-        let site = Site::with(setting);
-        let end = Program::run(site.arguments().into_iter().chain(["--check".to_owned()]));
-        assert_eq!(
-            (end.status.code(), end.stderr.matches("`cache.refresh_ahead`").count()),
-            (Some(0), warnings),
-            "{end:?}"
-        );
-    }
-}

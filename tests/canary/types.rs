@@ -53,6 +53,7 @@ async fn keys_in_use_are_not_shown() {
         any: Duration::from_secs(60),
         unused: Duration::from_secs(60),
         offline: Duration::ZERO,
+        refresh_ahead: Duration::ZERO,
         max_keys: 10,
     };
     let keys = Keys::new(store.clone(), settings, Arc::new(SystemClock));

@@ -10,6 +10,10 @@
 //! the air: it answers those who waited before, and changes nothing any more (specification: `server-api.md` §14,
 //! D-22, D-23).
 //!
+//! A key that is used in the last part of its life, `refresh_ahead`, is fetched again in the background, so that what is
+//! always in use is always there. That takes nothing away unless it finds that the key is gone, and does not happen while
+//! the store is down.
+//!
 //! An entry can be made *due*, by a reload or where nobody knows what became of a create: its next use fetches it again.
 //! Until a fetch has succeeded it stays good by the rules above, so that a store which fails takes no key away
 //! (decision 37).
@@ -42,6 +46,9 @@ pub struct CacheSettings {
     pub unused: Duration,
     /// How long entries live on from the moment that the store went offline; zero: the other two go on to count.
     pub offline: Duration,
+    /// How long before `any` ends the use of an entry has it fetched again. Each entry takes between half of this and all
+    /// of it. Zero: not before the end.
+    pub refresh_ahead: Duration,
     /// Most entries; beyond it the least recently used one goes. Zero: nothing is kept.
     pub max_keys: usize,
 }
@@ -67,10 +74,15 @@ impl Cache {
         Self { table, _following: Arc::new(following) }
     }
 
-    /// The key, if it is cached and need not be fetched first. Marks it as used.
+    /// The key, if it is cached and need not be fetched first. Marks it as used, and may have it fetched again beside that,
+    /// so that it has to be called on a tokio runtime.
     #[must_use]
     pub fn cached(&self, name: &KeyName) -> Option<Arc<Key>> {
-        self.table.cached(name)
+        let (key, refresh) = self.table.cached(name)?;
+        if refresh {
+            self.table.refresh(name);
+        }
+        Some(key)
     }
 
     /// The key from the store, or `None` if there is no such key. Joins a fetch that is under way. If it fails, a cached
@@ -137,7 +149,7 @@ impl Cache {
     /// Says whether the store answers, where nobody looks after its health. The moment of the first `false` is when it
     /// went offline.
     pub fn set_online(&self, online: bool) {
-        self.table.set_offline((!online).then(Instant::now));
+        self.table.set_offline((!online).then(Instant::now), !online);
     }
 
     /// Frees what has expired.
@@ -169,9 +181,12 @@ impl Cache {
 /// Goes offline and online with the store, until the cache or the store's guard is gone.
 async fn follow(cache: Weak<Table>, mut health: watch::Receiver<Health>) {
     loop {
-        let failing = health.borrow_and_update().outage().map(|outage| outage.since());
+        let (failing, down) = {
+            let health = health.borrow_and_update();
+            (health.outage().map(|outage| outage.since()), health.is_down())
+        };
         let Some(table) = cache.upgrade() else { return };
-        table.set_offline(failing);
+        table.set_offline(failing, down);
         drop(table);
         if health.changed().await.is_err() {
             return;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
@@ -30,6 +30,8 @@ pub(super) struct Table {
     epoch: Instant,
     /// When the store went offline, plus one; zero while it is online.
     offline_since: AtomicU64,
+    /// Whether the store is known to be down, so that calls would wait for it.
+    down: AtomicBool,
     /// Never used: dropped with the last user of the cache, it tells who waits for that.
     in_use: watch::Sender<()>,
 }
@@ -52,6 +54,7 @@ impl Table {
             shards: (0..shards).map(|_| RwLock::default()).collect(),
             epoch: Instant::now(),
             offline_since: AtomicU64::new(0),
+            down: AtomicBool::new(false),
             in_use: watch::Sender::new(()),
         }
     }
@@ -68,13 +71,15 @@ impl Table {
             while shard.entries.len() > capacity {
                 shard.forget_oldest();
             }
+            shard.entries.values_mut().for_each(|entry| entry.reschedule(&settings));
         }
     }
 
     /// Frees what has expired.
     pub(super) fn sweep(&self) {
+        let now = self.now();
         for mut shard in self.all() {
-            shard.entries.retain(|_, entry| self.is_alive(entry));
+            shard.entries.retain(|_, entry| self.is_alive(entry, now));
             if shard.entries.len() < shard.entries.capacity() / 4 {
                 shard.entries.shrink_to_fit();
             }
@@ -115,44 +120,55 @@ impl Table {
         millis(self.epoch.elapsed())
     }
 
-    /// Notes since when the store is offline, if it is.
-    pub(super) fn set_offline(&self, since: Option<Instant>) {
+    /// Notes since when the store is offline, if it is, and whether calls would wait for it.
+    pub(super) fn set_offline(&self, since: Option<Instant>, down: bool) {
         let moment = since.map_or(0, |since| millis(since.saturating_duration_since(self.epoch)) + 1);
         // Only the first failure counts; later ones find a moment that stands.
         let _ = self
             .offline_since
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| (moment == 0 || old == 0).then_some(moment));
+        self.down.store(down, Ordering::Relaxed);
     }
 
-    /// The key, if it is cached and need not be fetched first. Marks it as used.
-    pub(super) fn cached(&self, name: &KeyName) -> Option<Arc<Key>> {
-        self.live_entry(&read(self.shard(name)), name)
+    /// The key, if it is cached and need not be fetched first, and whether it is to be fetched again beside that. Marks it
+    /// as used.
+    pub(super) fn cached(&self, name: &KeyName) -> Option<(Arc<Key>, bool)> {
+        let shard = read(self.shard(name));
+        let (entry, now) = self.live_entry(&shard, name)?;
+        let refresh = entry.nears_its_end(now)
+            && !self.down.load(Ordering::Relaxed)
+            && entry.claim_refresh(now, &self.settings.load());
+        Some((Arc::clone(&entry.key), refresh))
     }
 
-    /// The key of an entry that can be used without asking the store. One that is due can while it is known to be down.
-    pub(super) fn live_entry(&self, shard: &Shard, name: &KeyName) -> Option<Arc<Key>> {
+    /// The entry of a key that can be used without asking the store, and the moment. One that is due can while the store
+    /// fails. Marks it as used.
+    pub(super) fn live_entry<'a>(&self, shard: &'a Shard, name: &KeyName) -> Option<(&'a Entry, u64)> {
         let entry = shard.entries.get(name)?;
         if entry.due && self.offline_since().is_none() {
             return None;
         }
-        self.use_entry(entry)
+        Some((entry, self.use_entry(entry)?))
     }
 
-    /// The key, if it is cached, due or not.
+    /// The key, if it is cached, due or not. Marks it as used.
     pub(super) fn living(&self, name: &KeyName) -> Option<Arc<Key>> {
-        self.use_entry(read(self.shard(name)).entries.get(name)?)
+        let shard = read(self.shard(name));
+        let entry = shard.entries.get(name)?;
+        self.use_entry(entry).map(|_| Arc::clone(&entry.key))
     }
 
-    fn use_entry(&self, entry: &Entry) -> Option<Arc<Key>> {
-        if !self.is_alive(entry) {
-            return None;
-        }
-        entry.used.store(self.now(), Ordering::Relaxed);
-        Some(Arc::clone(&entry.key))
+    /// Marks an entry as used, at the moment that is returned, if it can still be used.
+    fn use_entry(&self, entry: &Entry) -> Option<u64> {
+        let now = self.now();
+        self.is_alive(entry, now).then(|| {
+            entry.used.store(now, Ordering::Relaxed);
+            now
+        })
     }
 
-    fn is_alive(&self, entry: &Entry) -> bool {
-        entry.is_alive(self.now(), &self.settings.load(), self.offline_since())
+    fn is_alive(&self, entry: &Entry, now: u64) -> bool {
+        entry.is_alive(now, &self.settings.load(), self.offline_since())
     }
 
     /// Since when the store is offline, if it is.
@@ -169,7 +185,14 @@ impl Table {
         if shard.entries.len() >= capacity && !shard.entries.contains_key(name) {
             shard.forget_oldest();
         }
-        shard.entries.insert(name.clone(), Entry::new(Arc::clone(key), self.now()));
+        shard.entries.insert(name.clone(), Entry::new(Arc::clone(key), self.now(), &self.settings.load()));
+    }
+
+    /// Keeps a key that was fetched ahead of the end of its entry, if that is still there.
+    pub(super) fn renew(&self, shard: &mut Shard, name: &KeyName, key: &Arc<Key>) {
+        if let Some(entry) = shard.entries.get_mut(name) {
+            entry.renew(Arc::clone(key), self.now(), &self.settings.load());
+        }
     }
 
     /// Most entries of a shard.

@@ -51,6 +51,7 @@ impl Default for Build {
                 any: Duration::from_secs(300),
                 unused: Duration::from_secs(30),
                 offline: Duration::ZERO,
+                refresh_ahead: Duration::from_secs(60),
                 max_keys: 100_000,
             },
             mode: ClientMode { required: true, verified: false },

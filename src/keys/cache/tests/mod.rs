@@ -16,11 +16,13 @@ mod due;
 mod expiry;
 mod flights;
 mod outages;
+mod refresh;
 
 const SETTINGS: CacheSettings = CacheSettings {
     any: Duration::from_secs(300),
     unused: Duration::from_secs(30),
     offline: Duration::ZERO,
+    refresh_ahead: Duration::ZERO,
     max_keys: 100,
 };
 

@@ -6,7 +6,8 @@ use tokio::time::sleep;
 
 use super::*;
 
-const OFFLINE: CacheSettings = CacheSettings { offline: Duration::from_secs(600), ..SETTINGS };
+const OFFLINE: CacheSettings =
+    CacheSettings { offline: Duration::from_secs(600), refresh_ahead: Duration::from_secs(60), ..SETTINGS };
 
 /// A fixture whose store is guarded, and looked after every ten seconds.
 fn guarded() -> (Fixture, Arc<Guard>) {
