@@ -8,6 +8,9 @@
 #![cfg(target_os = "linux")]
 
 mod other_process;
+
+#[allow(dead_code, reason = "shared with the tests of the keys alone, which use the rest of it")]
+#[path = "../../core/tests/memory/search.rs"]
 mod search;
 
 #[allow(dead_code, unused_imports, reason = "shared with the tests of the server, which use the rest of it")]

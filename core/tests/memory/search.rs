@@ -26,7 +26,8 @@ impl Wanted {
         }
     }
 
-    fn add(&mut self, secret: &[u8], what: &str) {
+    /// Adds a secret.
+    pub fn add(&mut self, secret: &[u8], what: &str) {
         let inverted: Vec<u8> = secret.iter().map(|byte| !byte).collect();
         self.add_inverted(&inverted, what);
     }
@@ -37,6 +38,11 @@ impl Wanted {
         for (what, secret) in secrets_of(text, message.expose()) {
             self.add(secret, &format!("{what} of {name}"));
         }
+    }
+
+    /// How many pieces there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// Adds all of `other`.

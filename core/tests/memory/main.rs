@@ -6,94 +6,17 @@
 
 #![cfg(target_os = "linux")]
 
-use std::fs::{self, File};
+#[allow(dead_code, reason = "shared with the tests of the whole program, which use the rest of it")]
+mod search;
+
 use std::hint::black_box;
-use std::os::unix::fs::FileExt;
 use std::sync::mpsc;
 
 use kes_core::key::encoding::{decode_base64, encode_base64};
 use kes_core::key::{KEY_BYTES, stored};
 use kes_core::{Algorithm, Key, Secret, SecretBytes, Timestamp};
-use zeroize::Zeroize;
 
-/// Freed memory loses its first 16 bytes to the allocator and stack slots are overwritten in part, so pieces are
-/// searched for. Eight random bytes are not there by chance.
-const PIECE_BYTES: usize = 8;
-
-/// How much memory is read at once.
-const WINDOW_BYTES: usize = 1024 * 1024;
-
-/// Pieces of secrets, inverted, and what they are.
-#[derive(Default)]
-struct Wanted(Vec<([u8; PIECE_BYTES], String)>);
-
-impl Wanted {
-    fn add(&mut self, secret: &[u8], what: &str) {
-        for (number, piece) in secret.chunks_exact(PIECE_BYTES).enumerate() {
-            let mut inverted = [0; PIECE_BYTES];
-            for (to, from) in inverted.iter_mut().zip(piece) {
-                *to = !from;
-            }
-            self.0.push((inverted, format!("{what}, bytes from {}", number * PIECE_BYTES)));
-        }
-    }
-
-    /// Adds the keys inside a stored key, and the part of the text that carries them.
-    fn add_stored(&mut self, text: &[u8], what: &str) {
-        let message = decode_base64(text).expect("base64");
-        self.add(&message.expose()[4..36], &format!("secret key, {what}"));
-        self.add(&message.expose()[42..74], &format!("HMAC key, {what}"));
-        self.add(&text[8..48], &format!("text of the secret key, {what}"));
-        self.add(&text[56..96], &format!("text of the HMAC key, {what}"));
-    }
-
-    /// What of it is in memory, and where.
-    fn found(&self) -> Vec<String> {
-        let mut starts = vec![false; 1 << 16];
-        for (piece, _) in &self.0 {
-            starts[usize::from(u16::from_le_bytes([piece[0], piece[1]]))] = true;
-        }
-        let memory = File::open("/proc/self/mem").expect("own memory");
-        let mut window = vec![0; WINDOW_BYTES];
-        let mut found = Vec::new();
-        for map in fs::read_to_string("/proc/self/maps").expect("own maps").lines() {
-            let mut words = map.split_whitespace();
-            let (range, rights) = (words.next().expect("a range"), words.next().expect("rights"));
-            let (low, high) = range.split_once('-').expect("two addresses");
-            let address = |text| u64::from_str_radix(text, 16).expect("an address");
-            let (mut low, high) = (address(low), address(high));
-            if !rights.starts_with('r') || map.ends_with("[vsyscall]") || map.contains("[vvar") {
-                continue;
-            }
-            while low < high {
-                let length = WINDOW_BYTES.min(usize::try_from(high - low).expect("64 bits"));
-                // A map may have shrunk since.
-                if memory.read_exact_at(&mut window[..length], low).is_err() {
-                    break;
-                }
-                self.search(&window[..length], &starts, |at, what| {
-                    found.push(format!("{what} at {:x} in {map}", low + at as u64));
-                });
-                // Windows overlap, so that no piece is cut. The last one ends the map.
-                low += if length < WINDOW_BYTES { length } else { length - PIECE_BYTES } as u64;
-            }
-        }
-        window.zeroize();
-        found
-    }
-
-    fn search(&self, window: &[u8], starts: &[bool], mut report: impl FnMut(usize, &str)) {
-        for (at, candidate) in window.windows(PIECE_BYTES).enumerate() {
-            if starts[usize::from(u16::from_le_bytes([!candidate[0], !candidate[1]]))] {
-                for (piece, what) in &self.0 {
-                    if piece.iter().zip(candidate).all(|(inverted, &byte)| *inverted == !byte) {
-                        report(at, what);
-                    }
-                }
-            }
-        }
-    }
-}
+use search::{Memory, Wanted};
 
 fn random_bytes() -> Secret<KEY_BYTES> {
     Secret::try_init_with(|bytes| aws_lc_rs::rand::fill(bytes)).expect("random")
@@ -232,16 +155,17 @@ fn dropped_keys_leave_nothing_in_memory() {
     let stack_bytes = (Steps::MOST + 8) * (Steps::STACK_BYTES + 1024);
     let thread = std::thread::Builder::new().stack_size(stack_bytes).spawn(work).expect("a thread");
     let wanted = from_thread.recv().expect("the thread sends");
-    assert!(wanted.0.len() > 100);
-    let found = wanted.found();
+    assert!(wanted.count() > 100);
+    let memory = Memory::open();
+    let found = memory.search(&wanted);
     assert!(found.is_empty(), "{} pieces, such as\n{}", found.len(), found[..found.len().min(40)].join("\n"));
 
     // The search does find what is there.
     let mut present = Wanted::default();
     let key = Key::generate(Algorithm::Aes256, Timestamp::ZERO, "").expect("random");
     present.add_stored(stored::encode(&key).expect("an HMAC key").expose(), "living key");
-    let found = present.found();
-    assert!(found.iter().any(|what| what.contains("secret key, living key, bytes from 24")), "{found:?}");
+    let found = memory.search(&present);
+    assert!(found.iter().any(|what| what.contains("root key of living key, bytes from 24")), "{found:?}");
     drop(to_thread);
     thread.join().expect("no panic");
 }
