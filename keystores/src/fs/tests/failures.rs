@@ -17,7 +17,7 @@ fn fail_one(
     armed: &Arc<AtomicBool>,
     skip: usize,
     error: Errno,
-    failed: &Arc<std::sync::Mutex<Option<Call>>>,
+    failed: &Arc<Mutex<Option<Call>>>,
 ) -> Scripted {
     let (armed, failed, mut skip) = (Arc::clone(armed), Arc::clone(failed), skip);
     let base = file_system(way);
@@ -156,14 +156,7 @@ async fn a_disk_that_fills_up_during_the_write_leaves_nothing() {
 async fn the_content_is_durable_before_its_name_and_the_name_before_the_answer() {
     for way in WAYS {
         let place = Place::new();
-        let calls = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let (log, base) = (Arc::clone(&calls), file_system(way));
-        let store = place
-            .store_with(Scripted::new(move |call| {
-                log.lock().expect("no panic").push(call);
-                base(call)
-            }))
-            .await;
+        let (store, calls) = place.recorded_store(way).await;
         calls.lock().expect("no panic").clear();
         assert_eq!(create(&store, "my-key", GENERATION_2).await.expect("create"), Created::New);
         let calls = calls.lock().expect("no panic");

@@ -13,12 +13,13 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use kes_core::SecretBytes;
 use tempfile::TempDir;
 
+use self::scripted::{Call, Scripted, file_system};
 use super::*;
 use crate::conformance::{Backend, GENERATION_2, name};
 
@@ -54,6 +55,17 @@ impl Place {
 
     async fn store_with(&self, system: impl System + 'static) -> FileStore {
         FileStore::open_with(self.path(), Start::Process, is_stored_key, Arc::new(system)).await.expect("a store")
+    }
+
+    /// A store on a file system that has this way of making files, and the calls to it.
+    async fn recorded_store(&self, way: usize) -> (FileStore, Arc<Mutex<Vec<Call>>>) {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let (log, base) = (Arc::clone(&calls), file_system(way));
+        let system = Scripted::new(move |call| {
+            log.lock().expect("no panic").push(call);
+            base(call)
+        });
+        (self.store_with(system).await, calls)
     }
 
     /// Every name in the directory, sorted.

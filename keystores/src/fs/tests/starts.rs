@@ -86,14 +86,7 @@ async fn the_way_that_the_file_system_has_is_found_and_used() {
     let used = [Call::LinkByProc, Call::LinkByDescriptor, Call::Link, Call::Rename];
     for way in WAYS {
         let place = Place::new();
-        let calls = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let (log, base) = (Arc::clone(&calls), file_system(way));
-        let store = place
-            .store_with(Scripted::new(move |call| {
-                log.lock().expect("no panic").push(call);
-                base(call)
-            }))
-            .await;
+        let (store, calls) = place.recorded_store(way).await;
         assert_eq!(place.names(), [""; 0], "the probe leaves nothing");
         assert!(calls.lock().expect("no panic").contains(&used[way]));
         calls.lock().expect("no panic").clear();
