@@ -96,6 +96,12 @@ fn routes_are_known_in_one_place() {
 }
 
 #[test]
+fn what_proxies_say_is_read_in_one_place() {
+    let words = ["forwarded_ip", ".certificate(headers)", "verify_forwarded"];
+    assert_absent(&["src"], &words, &["src/server/peer.rs", "src/server/proxy.rs", "src/server/tls/mod.rs"]);
+}
+
+#[test]
 fn every_route_can_be_configured() {
     for route in kes::server::ROUTES {
         assert!(kes_config::api::PATHS.contains(&route.path), "{} is unknown to the configuration", route.path);

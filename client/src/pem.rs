@@ -174,6 +174,19 @@ pub fn first_certificate(pem: &[u8]) -> Result<CertificateDer<'static>, PemError
     Err(PemError::NotPem)
 }
 
+/// The certificate that is the first block of a text. What follows it is not read.
+///
+/// # Errors
+/// [`PemError::NotPem`] if there is no block, [`PemError::UnsupportedBlock`] if the first one is another one,
+/// [`PemError::Damaged`].
+pub fn leading_certificate(pem: &[u8]) -> Result<CertificateDer<'static>, PemError> {
+    let block = Blocks::of(pem).next_block()?.ok_or(PemError::NotPem)?;
+    if block.label != CERTIFICATE {
+        return Err(PemError::UnsupportedBlock(block.label.to_owned()));
+    }
+    Ok(CertificateDer::from(block.content()?.expose().to_vec()))
+}
+
 /// A certificate as a PEM block.
 #[must_use]
 pub fn write_certificate(der: &CertificateDer<'_>) -> String {

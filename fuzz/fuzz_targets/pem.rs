@@ -42,6 +42,7 @@ fn check_file(file: &[u8]) {
 fn check_certificates(file: &[u8]) {
     let Ok(certificates) = pem::read_certificates(file) else { return };
     assert_eq!(pem::first_certificate(file).as_ref(), Ok(&certificates[0]));
+    assert_eq!(pem::leading_certificate(file).as_ref(), Ok(&certificates[0]));
     assert_eq!(pem::labels(file).collect::<Vec<_>>(), vec!["CERTIFICATE"; certificates.len()]);
     let written: String = certificates.iter().map(pem::write_certificate).collect();
     assert_eq!(pem::read_certificates(written.as_bytes()).as_ref(), Ok(&certificates));

@@ -42,6 +42,7 @@ pub(super) fn plan(address: Option<&str>) -> Result<Plan, Failure> {
         settings: Settings {
             access,
             tls: TlsState::self_signed(vec![chain], key).map_err(Failure::other)?,
+            proxies: None,
             routes: RouteSettings::new([]),
             cache: cache(&Cache::default()),
             keys: Vec::new(),

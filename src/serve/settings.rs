@@ -1,6 +1,6 @@
 //! From what the configuration means to what the server is made of.
 
-use kes_config::{Cache, Config, Limits};
+use kes_config::{Cache, Config, Limits, Proxy};
 
 use super::banner::Banner;
 use super::harden::MemoryLocking;
@@ -9,12 +9,14 @@ use super::store::StorePlan;
 use super::{Failure, Plan, say};
 use crate::keys::CacheSettings;
 use crate::server::{
-    ClientMode, ConnectionLimits, ListenerLimits, Logs, Metrics, RouteSettings, Settings, TlsFiles, TlsState, TlsWatch,
+    ClientMode, ConnectionLimits, ListenerLimits, Logs, Metrics, Proxies, RouteSettings, Settings, TlsFiles, TlsState,
+    TlsWatch,
 };
 
 /// The plan of a configured server. Reads the TLS files.
 pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
-    refuse_what_is_missing(&config)?;
+    // Some key stores are read and cannot be had yet.
+    kes_keystores::connect::check(&config.keystore).map_err(Failure::configuration)?;
     let mode = ClientMode { required: !config.any_skip_auth(), verified: config.tls.verify_clients };
     let files =
         TlsFiles { key: config.tls.key, cert: config.tls.cert, password: config.tls.password, ca: config.tls.ca };
@@ -23,6 +25,7 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
     if let Some(warning) = tls.warning() {
         say(&format!("WARNING: {warning}"));
     }
+    let proxies = config.tls.proxy.map(proxies).transpose()?;
     let routes = config.api.iter().map(|(path, api)| (path.as_str(), api.skip_auth, api.timeout));
     let banner = Banner {
         admin: config.access.admin().as_str().to_owned(),
@@ -44,6 +47,7 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
             routes: RouteSettings::new(routes),
             access: config.access,
             tls,
+            proxies,
             cache: cache(&config.cache),
             keys: config.keys,
             listener,
@@ -61,14 +65,13 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
     })
 }
 
-/// Settings that this version reads and cannot do yet. What would weaken security by being ignored is refused.
-fn refuse_what_is_missing(config: &Config) -> Result<(), Failure> {
-    kes_keystores::connect::check(&config.keystore).map_err(Failure::configuration)?;
-    if config.tls.proxy.as_ref().is_some_and(|proxy| !proxy.identities.is_empty()) {
-        let missing = "is not available in this version; hint: remove it";
-        return Err(Failure::configuration(format!("`tls.proxy.identities` {missing}")));
-    }
-    Ok(())
+fn proxies(proxy: Proxy) -> Result<Proxies, Failure> {
+    let header = proxy.header;
+    // The configuration has looked at the characters; what is left is the length.
+    Proxies::new(proxy.identities, &header).map_err(|error| {
+        let hint = "hint: a shorter name, such as `X-Tls-Client-Cert`";
+        Failure::configuration(format!("`tls.proxy.header.cert` is not the name of a header: {error}; {hint}"))
+    })
 }
 
 pub(super) fn cache(cache: &Cache) -> CacheSettings {

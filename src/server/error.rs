@@ -83,9 +83,15 @@ impl ApiError {
         Self { allow: Some(want), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, message) }
     }
 
-    /// 400: no certificate, or more than one that is not a CA's.
+    /// 400: no certificate, more than one that is not a CA's, or none that can be read.
     pub fn certificate(message: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message).logged(Level::DEBUG, message)
+    }
+
+    /// 403 without a word, as ever: a TLS proxy has forwarded a certificate that does not verify. Why is for the log alone.
+    pub fn untrusted(reason: &str) -> Self {
+        let detail = format!("the certificate that the TLS proxy forwarded is not trusted: {reason}");
+        Self::new(StatusCode::FORBIDDEN, "").logged(Level::DEBUG, detail)
     }
 
     /// 403. Why is for the log alone.

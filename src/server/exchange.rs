@@ -62,7 +62,7 @@ impl<'a> Exchange<'a> {
             method: self.method.as_str(),
             path: self.path.as_str(),
             ip: self.peer.ip(),
-            identity: self.peer.known_identity().map_or("", |identity| identity.as_str()),
+            identity: self.peer.presented_identity().map_or("", |identity| identity.as_str()),
             code,
             time,
             what,

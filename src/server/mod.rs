@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod path;
 mod peer;
 mod places;
+pub mod proxy;
 pub mod proxy_protocol;
 mod pulse;
 mod reload;
@@ -53,6 +54,7 @@ pub use listen::Listen;
 pub use listener::ListenerLimits;
 pub use log::Logs;
 pub use metrics::Metrics;
+pub use proxy::Proxies;
 pub use pulse::Pulse;
 pub use reload::{Handle, ReloadError};
 pub use routes::{Found, ROUTES, Route, RouteSettings, find};
@@ -77,6 +79,8 @@ pub struct Settings {
     pub access: Access,
     /// How connections are secured.
     pub tls: TlsState,
+    /// Who speaks for others, if anybody does.
+    pub proxies: Option<Proxies>,
     /// What the configuration says of routes.
     pub routes: RouteSettings,
     /// How long keys stay in memory.

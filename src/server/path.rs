@@ -38,7 +38,7 @@ impl RawPath {
         let mut path =
             DecodedPath { text: String::with_capacity(raw.len()), ends: Vec::with_capacity(6), is_text: true };
         for segment in rest.split('/') {
-            if !has_valid_escapes(segment) {
+            if !has_valid_escapes(segment.as_bytes()) {
                 return Self::Malformed;
             }
             path.text.push('/');
@@ -118,8 +118,9 @@ fn clean(rest: &str) -> Option<String> {
     Some(cleaned.replace('\\', "%5C"))
 }
 
-fn has_valid_escapes(segment: &str) -> bool {
-    let mut rest = segment.as_bytes();
+/// Whether each `%` begins an escape.
+pub(super) fn has_valid_escapes(text: &[u8]) -> bool {
+    let mut rest = text;
     while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
         match rest.get(at + 1..at + 3) {
             Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => rest = &rest[at + 3..],

@@ -1,6 +1,7 @@
 //! One request, from its head to its answer: route, method, limits, caller, handler.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -31,11 +32,13 @@ pub async fn respond(shared: &Shared, peer: &Peer, request: Request<Incoming>) -
     if !shared.enclave_seen.load(Ordering::Relaxed) && names_enclave(&head) {
         warn_of_enclaves(shared);
     }
+    let state = shared.state.load_full();
+    let client = peer.speaks_for(&head.headers, &state);
     // Up to 1 MiB of them, times all streams of a connection, need not stay while the request waits.
     head.headers = HeaderMap::new();
     let (mut response, mut body) = match refusal {
         Some(refusal) => unrouted(refusal, incoming),
-        None => answer(shared, peer, &head, incoming).await,
+        None => answer(shared, state, &client, &head, incoming).await,
     };
     // What the client sent and nobody read must not be taken for the next request. HTTP/2 resets the stream instead.
     // A client that waits for `100 Continue` gets its answer and not that.
@@ -97,7 +100,8 @@ fn unrouted(response: Response<Body>, incoming: Incoming) -> (Response<Body>, Re
 
 async fn answer(
     shared: &Shared,
-    peer: &Peer,
+    state: Arc<State>,
+    client: &Peer,
     head: &http::request::Parts,
     incoming: Incoming,
 ) -> (Response<Body>, RequestBody) {
@@ -122,15 +126,16 @@ async fn answer(
             return unrouted(reply::redirect(&head.method, &location, head.uri.query()), incoming);
         }
     };
-    let exchange = Exchange::begin(shared, peer, &head.method, &path, (index, argument));
+    let exchange = Exchange::begin(shared, client, &head.method, &path, (index, argument));
     let route = &ROUTES[index];
     let mut body = RequestBody::new(incoming, route.max_body);
-    let state = shared.state.load_full();
-    let outcome = if route.accepts(&head.method) {
+    let outcome = if let Some(refusal) = client.refusal() {
+        Err(refusal)
+    } else if route.accepts(&head.method) {
         let work = async {
             let query = head.uri.query().unwrap_or_default();
             let context = Context { state: &state, shared, argument, is_text: path.is_text(), query };
-            handle(context, route, index, peer, &path, &mut body).await
+            handle(context, route, index, client, &path, &mut body).await
         };
         // Nothing of a request outlives it, so that a defect met by one leaves nothing half done for others.
         let work = AssertUnwindSafe(work).catch_unwind();
@@ -146,7 +151,7 @@ async fn answer(
     };
     let response = outcome.unwrap_or_else(|error| {
         if let Some((level, detail)) = error.detail() {
-            shared.logs.request_failed(level, detail, &head.method, path.as_str(), peer);
+            shared.logs.request_failed(level, detail, &head.method, path.as_str(), client);
         }
         reply::error(&if state.legacy_error_texts { error.in_legacy_words() } else { error })
     });
@@ -172,15 +177,15 @@ async fn handle(
     context: Context<'_>,
     route: &Route,
     index: usize,
-    peer: &Peer,
+    client: &Peer,
     path: &DecodedPath,
     body: &mut RequestBody,
 ) -> Result<Response<Body>, ApiError> {
     let skip_auth = context.state.routes.of(index).skip_auth;
     if route.class == Class::Open || route.class == Class::Identify || skip_auth {
-        return open(context, route.endpoint, peer).await;
+        return open(context, route.endpoint, client).await;
     }
-    let identity = peer.identity()?;
+    let identity = client.identity()?;
     let caller = &admit(context.state, identity, route, path, context.argument)?;
     // A place is waited for as long as the request has time, and only by who was let in: nobody else can fill the places,
     // and a refusal waits for nothing. Where there is a body, reading it ends with the place.
@@ -202,19 +207,19 @@ async fn handle(
         Endpoint::IdentityList => identity::list(context),
         Endpoint::LogError => log::follow(context, Which::Error),
         Endpoint::LogAudit => log::follow(context, Which::Audit),
-        endpoint => open(context, endpoint, peer).await,
+        endpoint => open(context, endpoint, client).await,
     }
 }
 
 /// The routes that touch no key and can be had without a caller.
-async fn open(context: Context<'_>, endpoint: Endpoint, peer: &Peer) -> Result<Response<Body>, ApiError> {
+async fn open(context: Context<'_>, endpoint: Endpoint, client: &Peer) -> Result<Response<Body>, ApiError> {
     match endpoint {
         Endpoint::Version => Ok(status::version()),
         Endpoint::Ready => status::ready(context).await,
         Endpoint::Status => Ok(status::status(context).await),
         Endpoint::Metrics => Ok(metrics::metrics(context)),
         Endpoint::Api => Ok(status::api(context)),
-        Endpoint::IdentitySelf => identity::describe_self(context, peer.known_identity()),
+        Endpoint::IdentitySelf => identity::describe_self(context, client.known_identity()),
         // The configuration lets no other route skip the policy; were it to, nobody would get in.
         _ => Err(ApiError::refused(&Refused::Unknown)),
     }

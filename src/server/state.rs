@@ -13,6 +13,7 @@ use super::Settings;
 use super::log::Logs;
 use super::metrics::Metrics;
 use super::places::Places;
+use super::proxy::Proxies;
 use super::pulse::Pulse;
 use super::reload::Retired;
 use super::routes::RouteSettings;
@@ -30,6 +31,8 @@ pub struct State {
     pub routes: RouteSettings,
     /// How connections are secured.
     pub tls: Arc<TlsState>,
+    /// Who speaks for others, if anybody does.
+    pub proxies: Option<Arc<Proxies>>,
     /// Errors in the words of releases before 2022.
     pub legacy_error_texts: bool,
     /// Whether the main listener tells the extended metrics.
@@ -46,6 +49,7 @@ impl State {
             keys,
             routes: settings.routes,
             tls: Arc::new(settings.tls),
+            proxies: settings.proxies.map(Arc::new),
             legacy_error_texts: settings.legacy_error_texts,
             extended_metrics: settings.extended_metrics,
             places,

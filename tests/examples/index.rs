@@ -44,6 +44,19 @@ fn the_configuration_for_minio_is_valid() {
     configuration("examples/minio/config.yaml", &text, &[("MINIO_KES_IDENTITY", IDENTITY)]);
 }
 
+/// Its nginx is run by the tests of the server.
+#[test]
+fn nginx_and_the_server_behind_it_agree() {
+    const PROXY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+    let name = "examples/nginx/config.yaml";
+    let config = configuration(name, &text(name), &[("MY_APP_IDENTITY", IDENTITY), ("PROXY_IDENTITY", PROXY)]);
+    let proxies = config.tls.proxy.expect("a proxy");
+    assert_eq!(proxies.identities, [PROXY.parse().expect("an identity")]);
+    let nginx = text("examples/nginx/nginx.conf");
+    assert!(nginx.contains(&format!("proxy_set_header {} $ssl_client_escaped_cert;", proxies.header)));
+    assert!(nginx.contains(&format!("server kes.example.net:{};", config.address.port())));
+}
+
 #[test]
 fn every_example_is_in_the_index() {
     let index = text("examples/README.md");

@@ -107,8 +107,9 @@ fn every_component_is_there_and_used() {
     let document = Document::read();
     let mut used = BTreeSet::new();
     document.references(&mut used);
-    // These two have no operation: they are the answers where there is none.
-    used.extend(["MethodNotAllowed", "NotFound"].map(|name| format!("#/components/responses/{name}")));
+    // These have no operation: they are the answers where there is none, and those to TLS proxies alone.
+    let no_operations = ["MethodNotAllowed", "NotFound", "NotForwarded", "NotTrusted"];
+    used.extend(no_operations.map(|name| format!("#/components/responses/{name}")));
     let mut defined = BTreeSet::new();
     for (kind, components) in members(&document.root()["components"]).filter(|(kind, _)| *kind != "securitySchemes") {
         defined.extend(members(components).map(|(name, _)| format!("#/components/{kind}/{name}")));
@@ -159,6 +160,10 @@ const CATALOGUE: &[Entry] = &[
     (504, "key store is not reachable", |r| r.path == "/v1/ready"),
     (504, "request timed out", |r| !r.timeout.is_zero()),
 ];
+
+/// What a TLS proxy is told, on every route, that does not say clearly for whom it speaks.
+const NOT_FORWARDED: [&str; 3] =
+    ["no client certificate is present", "too many client certificates are present", "invalid client certificate"];
 
 fn is_protected(route: &Route) -> bool {
     !matches!(route.path, "/version" | "/v1/identity/self/describe")
@@ -220,14 +225,20 @@ fn every_route_has_the_errors_of_the_catalogue_and_no_others() {
 }
 
 /// The sources of what clients read when something is not as they wanted.
-const SOURCES: [(&str, &str); 2] = [
+const SOURCES: [(&str, &str); 3] = [
     ("src/server/error.rs", include_str!("../../src/server/error.rs")),
     ("src/server/peer.rs", include_str!("../../src/server/peer.rs")),
+    ("src/server/proxy.rs", include_str!("../../src/server/proxy.rs")),
 ];
 
 /// Texts of these files that no client of the described API reads.
-const NOT_TOLD: [&str; 6] = [
+const NOT_TOLD: [&str; 10] = [
     // For the log.
+    "the certificate that the TLS proxy forwarded is not trusted: {reason}",
+    "http: the TLS proxy {proxy} at {} speaks for {presented} at {}",
+    "nobody that is known",
+    // A header.
+    "x-forwarded-for",
     "the request met a defect of the server; hint: please report it",
     "no status within {} ms",
     // Parts of the texts above.
@@ -241,7 +252,8 @@ const NOT_TOLD: [&str; 6] = [
 #[test]
 fn every_text_of_the_sources_is_in_the_catalogue() {
     let not_allowed = "received method '<x>' expected '<x>'";
-    let known: Vec<&str> = CATALOGUE.iter().map(|(_, text, _)| *text).chain([not_allowed]).collect();
+    let known: Vec<&str> =
+        CATALOGUE.iter().map(|(_, text, _)| *text).chain(NOT_FORWARDED).chain([not_allowed, ""]).collect();
     let mut not_told = BTreeSet::new();
     for (file, source) in SOURCES {
         for text in texts::of(source) {
@@ -265,6 +277,8 @@ fn answers_where_there_is_no_operation_are_described_too() {
     let responses = &document.root()["components"]["responses"];
     let not_allowed = document.messages(&responses["MethodNotAllowed"]);
     assert_eq!(not_allowed, [r"^received method '[\s\S]*' expected '(GET|PUT|DELETE)'$"]);
+    assert_eq!(document.messages(&responses["NotForwarded"]), NOT_FORWARDED);
+    assert_eq!(document.messages(&responses["NotTrusted"]), [""]);
     assert_eq!(responses["NotFound"]["content"]["text/plain"]["schema"]["const"], "404 page not found\n");
 }
 

@@ -16,6 +16,7 @@ mod metrics;
 mod names;
 mod panics;
 mod prometheus;
+mod proxies;
 mod proxy_protocol;
 mod releases;
 mod reload;

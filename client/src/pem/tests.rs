@@ -148,6 +148,25 @@ fn certificate_files_hold_certificates_only() {
 }
 
 #[test]
+fn a_leading_certificate_is_the_first_block_and_nothing_else_is_read() {
+    let certificate = |content: &'static [u8]| CertificateDer::from(content);
+    let block = |content| write_certificate(&certificate(content));
+    for text in [
+        block(b"a"),
+        format!("any text\n{}", block(b"a")),
+        block(b"a") + "-----BEGIN X-----",
+        block(b"a") + &block(b"b"),
+    ] {
+        assert_eq!(leading_certificate(text.as_bytes()), Ok(certificate(b"a")), "{text}");
+    }
+    let other = block(b"a").replace("CERTIFICATE", "X") + &block(b"b");
+    assert_eq!(leading_certificate(other.as_bytes()), Err(PemError::UnsupportedBlock("X".to_owned())));
+    let open = block(b"a").replace("-----END", "-----");
+    assert_eq!(leading_certificate(open.as_bytes()), Err(PemError::Damaged("CERTIFICATE".to_owned())));
+    assert_eq!(leading_certificate(b"text"), Err(PemError::NotPem));
+}
+
+#[test]
 fn what_is_written_can_be_read() {
     let pkcs8 = SecretBytes::from(key(file!("plain.pem")));
     let plain = write_private_key(&pkcs8, None).expect("a block");

@@ -294,7 +294,7 @@ impl Sinks {
 }
 
 fn tell(level: Level, detail: &str, method: &http::Method, path: &str, peer: &Peer, suppressed: u64) {
-    let identity = peer.known_identity().map_or("<unknown>", |identity| identity.as_str());
+    let identity = peer.presented_identity().map_or("<unknown>", |identity| identity.as_str());
     let ip = peer.ip();
     let path = clipped(path);
     // How often it was kept quiet is told where it was.

@@ -201,6 +201,14 @@ impl TlsState {
             _ => Ok(()),
         }
     }
+
+    /// Verifies what a TLS proxy says that its client has sent, as it would have been in a handshake here.
+    ///
+    /// # Errors
+    /// Chains are verified, and this one does not verify at `now`.
+    pub fn verify_forwarded(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
+        self.verifier.verify(certificate, &[], now)
+    }
 }
 
 /// The cryptography of all connections: TLS 1.3, and TLS 1.2 with AEAD suites; the groups of decision 3.

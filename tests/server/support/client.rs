@@ -1,5 +1,6 @@
 //! Clients that see status, headers and body byte for byte.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,7 +14,7 @@ use kes_core::ApiKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::TestServer;
@@ -58,7 +59,8 @@ impl Answer {
 /// Somebody who calls the server, with a connection for each request.
 #[derive(Clone)]
 pub struct Client {
-    server: std::net::SocketAddr,
+    own: IpAddr,
+    server: SocketAddr,
     config: Arc<ClientConfig>,
     pub protocol: Protocol,
     /// What comes before the handshake.
@@ -90,7 +92,20 @@ impl Client {
 
     /// With TLS settings of the test's own; ALPN is set by the protocol.
     pub fn of_config(server: &TestServer, config: ClientConfig) -> Self {
-        Self { server: server.address, config: Arc::new(config), protocol: Protocol::Http1, announcement: Vec::new() }
+        let own = Ipv4Addr::LOCALHOST.into();
+        Self {
+            own,
+            server: server.address,
+            config: Arc::new(config),
+            protocol: Protocol::Http1,
+            announcement: Vec::new(),
+        }
+    }
+
+    /// The same client, but with another address of this machine, and calling whoever stands in front of the server.
+    pub fn elsewhere(mut self, own: IpAddr, server: SocketAddr) -> Self {
+        (self.own, self.server) = (own, server);
+        self
     }
 
     /// The same client over HTTP/2.
@@ -117,7 +132,9 @@ impl Client {
             Protocol::Http1 => vec![b"http/1.1".to_vec()],
             Protocol::Http2 => vec![b"h2".to_vec()],
         };
-        let mut stream = TcpStream::connect(self.server).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(self.own, 0))?;
+        let mut stream = socket.connect(self.server).await?;
         stream.set_nodelay(true)?;
         stream.write_all(&self.announcement).await?;
         let name = ServerName::try_from("localhost").expect("a name");

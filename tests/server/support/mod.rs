@@ -24,7 +24,7 @@ pub use exposition::Exposition;
 pub use follow::Follow;
 pub use lines::Lines;
 pub use raw::Raw;
-pub use settings::Build;
+pub use settings::{Build, PROXY_HEADER};
 
 /// The administrator of every test server; its identity is [`ADMIN`].
 pub const ADMIN_KEY: &str = "kes:v1:AD9E7FSYWrMD+VjhI6q545cYT9YOyFxZb7UnjEepYDRc";

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use kes::keys::CacheSettings;
 use kes::server::{
-    ClientMode, ConnectionLimits, ListenerLimits, Logs, Metrics, RouteSettings, Settings, TlsFiles, TlsState,
+    ClientMode, ConnectionLimits, ListenerLimits, Logs, Metrics, Proxies, RouteSettings, Settings, TlsFiles, TlsState,
 };
 use kes_client::certificate;
 use kes_client::pem;
@@ -18,6 +18,9 @@ use rustls_pki_types::CertificateDer;
 
 use super::{ADMIN, USER};
 
+/// The header in which the proxies of test servers pass certificates on.
+pub const PROXY_HEADER: &str = "X-Tls-Client-Cert";
+
 /// A policy's name, what it allows and denies, and the identities that it binds.
 pub type PolicyOf = (&'static str, Vec<&'static str>, Vec<&'static str>, Vec<String>);
 
@@ -28,6 +31,8 @@ pub struct Build {
     pub mode: ClientMode,
     /// PEM of further roots for client certificates.
     pub ca: Option<String>,
+    /// The identities of TLS proxies, which use [`PROXY_HEADER`].
+    pub proxies: Vec<String>,
     pub skip_auth: Vec<&'static str>,
     pub timeouts: Vec<(&'static str, Duration)>,
     pub limits: ListenerLimits,
@@ -56,6 +61,7 @@ impl Default for Build {
             },
             mode: ClientMode { required: true, verified: false },
             ca: None,
+            proxies: Vec::new(),
             skip_auth: Vec::new(),
             timeouts: Vec::new(),
             limits: ListenerLimits {
@@ -99,6 +105,12 @@ impl Build {
 
     pub fn connection(mut self, change: impl FnOnce(&mut ConnectionLimits)) -> Self {
         change(&mut self.limits.connection);
+        self
+    }
+
+    /// Has a TLS proxy with this identity.
+    pub fn proxy(mut self, identity: &str) -> Self {
+        self.proxies.push(identity.to_owned());
         self
     }
 
@@ -151,11 +163,13 @@ impl Build {
             .collect();
         let api = self.skip_auth.into_iter().map(|path| (path, true, None));
         let api = api.chain(self.timeouts.into_iter().map(|(path, timeout)| (path, false, Some(timeout))));
+        let proxies = self.proxies.iter().map(|identity| identity.parse().expect("an identity"));
         let logs = Logs::new(&self.metrics);
         logs.change(self.log).expect("the logs can be written");
         let settings = Settings {
             access: Access::new(Admin::new(self.admin), policies).expect("a consistent configuration"),
             tls: TlsState::load(files, self.mode).expect("TLS"),
+            proxies: (!self.proxies.is_empty()).then(|| Proxies::new(proxies, PROXY_HEADER).expect("a header's name")),
             routes: RouteSettings::new(api.collect::<Vec<_>>()),
             cache: self.cache,
             keys: self.keys,

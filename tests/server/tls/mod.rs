@@ -3,7 +3,7 @@
 mod chains;
 mod files;
 mod modes;
-mod pki;
+pub mod pki;
 mod protocol;
 mod quiet;
 mod resumption;
