@@ -44,6 +44,19 @@ fn a_running_server_is_alive_and_ready() {
     assert!(TcpStream::connect(health).is_err(), "the listener has ended");
 }
 
+/// The system counts addresses as locked that no page was ever given to: far more than the process has in memory.
+#[test]
+fn no_more_memory_is_locked_than_there_is() {
+    let site = Site::with(HEALTH);
+    let server = site.start(&[]);
+    let metrics = get(address(&server), "/metrics");
+    let [locked, resident] = ["kes_memory_locked_bytes ", "kes_memory_resident_bytes "].map(|name| {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("a metric");
+        value.parse::<f64>().expect("a number")
+    });
+    assert!(locked <= resident, "{locked} of {resident} bytes are locked");
+}
+
 #[test]
 fn a_start_that_waits_for_the_key_store_is_alive_and_not_ready() {
     let site = Site::new();

@@ -35,7 +35,8 @@ impl Process {
             heap: bytes("RssAnon:").max(1),
             stack: bytes("VmStk:").max(1),
             resident: bytes("VmRSS:"),
-            locked: bytes("VmLck:"),
+            // Where pages are locked as they come into use, the system counts all that may ever be used.
+            locked: bytes("VmLck:").min(bytes("VmRSS:")),
             threads: number("Threads:").unwrap_or_default(),
             descriptors,
             cpus: std::thread::available_parallelism().map_or(1, |count| count.get() as u64),
