@@ -76,32 +76,39 @@ enum Credentials {
 }
 
 impl Connection {
-    /// Runs a command with a client, until it ends or Ctrl-C.
+    /// Runs a command with a client of all servers, until it ends or Ctrl-C.
     pub(crate) fn run<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         command: impl FnOnce(Client) -> F,
     ) -> Result<T, Failure> {
-        let client = self.client()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::error(format!("cannot start: {error}")))?;
-        runtime.block_on(async {
-            // Before anything is sent, so that no Ctrl-C falls between.
-            let mut interrupt = signal(SignalKind::interrupt())
-                .map_err(|error| Failure::error(format!("cannot listen for Ctrl-C: {error}")))?;
-            tokio::select! {
-                result = command(client) => result,
-                _ = interrupt.recv() => Err(Failure::Interrupted),
-            }
-        })
+        let client = self.client(self.servers()?, self.identity()?)?;
+        until_interrupted(command(client))
     }
 
-    fn client(&self) -> Result<Client, Failure> {
+    /// Runs a command with a client of each server, at the same time.
+    pub(crate) fn run_each<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        command: impl Fn(Client) -> F,
+    ) -> Result<Vec<T>, Failure> {
+        let servers = self.servers()?;
+        let identity = self.identity()?;
+        let clients = servers.into_iter().map(|server| self.client(vec![server], identity.clone()));
+        let clients = clients.collect::<Result<Vec<_>, _>>()?;
+        until_interrupted(futures_util::future::try_join_all(clients.into_iter().map(command)))
+    }
+
+    /// The servers that are meant.
+    fn servers(&self) -> Result<Vec<Endpoint>, Failure> {
         let list = self.server.clone().or_else(|| environment(SERVER)).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
-        let servers = Endpoint::list(&list).map_err(|error| Failure::error(error.to_string()))?;
-        let credentials = self.credentials.choose(environment)?;
-        let mut builder = Client::builder().identity(identity(&credentials)?).insecure(self.insecure);
+        Endpoint::list(&list).map_err(|error| Failure::error(error.to_string()))
+    }
+
+    fn identity(&self) -> Result<ClientIdentity, Failure> {
+        identity(&self.credentials.choose(environment)?)
+    }
+
+    fn client(&self, servers: Vec<Endpoint>, identity: ClientIdentity) -> Result<Client, Failure> {
+        let mut builder = Client::builder().identity(identity).insecure(self.insecure);
         for server in servers {
             builder = builder.server(server);
         }
@@ -110,6 +117,23 @@ impl Connection {
         }
         builder.build().map_err(|error| Failure::error(error.to_string()))
     }
+}
+
+/// Runs a command until it ends or Ctrl-C.
+fn until_interrupted<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        // Before anything is sent, so that no Ctrl-C falls between.
+        let mut interrupt = signal(SignalKind::interrupt())
+            .map_err(|error| Failure::error(format!("cannot listen for Ctrl-C: {error}")))?;
+        tokio::select! {
+            result = command => result,
+            _ = interrupt.recv() => Err(Failure::Interrupted),
+        }
+    })
 }
 
 /// Who the client is, if the environment says it.

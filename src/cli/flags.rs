@@ -94,11 +94,20 @@ impl Path {
         }
         self.check_group(&positional)?;
         let mut words: Vec<OsString> = self.names.iter().map(OsString::from).collect();
-        words.extend(booleans.into_iter().filter(|flag| flag.1).map(|flag| format!("--{}", flag.0).into()));
+        words.extend(booleans.into_iter().filter_map(|(name, value)| match (self.tells_false(&name), value) {
+            (true, value) => Some(format!("--{name}={value}").into()),
+            (false, true) => Some(format!("--{name}").into()),
+            (false, false) => None,
+        }));
         words.append(&mut flags);
         words.push("--".into());
         words.append(&mut positional);
         Ok(Request::Run { path: self.names.join(" "), command: self.command, words })
+    }
+
+    /// Whether a boolean that was set to false is another thing than one that was not given.
+    fn tells_false(&self, name: &str) -> bool {
+        self.command.get_arguments().any(|flag| flag.get_long() == Some(name) && has_optional_value(flag))
     }
 
     /// A group needs a command; what stands in its place is none.
@@ -236,7 +245,12 @@ enum Found {
 }
 
 fn is_boolean(flag: &Arg) -> bool {
-    matches!(flag.get_action(), ArgAction::SetTrue | ArgAction::Help)
+    matches!(flag.get_action(), ArgAction::SetTrue | ArgAction::Help) || has_optional_value(flag)
+}
+
+/// A flag of our commands whose value may be left out is a boolean that knows three states.
+fn has_optional_value(flag: &Arg) -> bool {
+    flag.get_num_args().is_some_and(|count| count.min_values() == 0 && count.takes_values())
 }
 
 /// The long name of a flag. Every flag of ours has one.

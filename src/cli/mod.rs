@@ -12,11 +12,14 @@ mod flags;
 mod healthcheck;
 mod identity;
 mod key;
+mod log;
 mod ls;
+mod metric;
 mod output;
 mod password;
 mod policy;
 mod server;
+mod status;
 mod tool;
 mod usage;
 
@@ -55,6 +58,10 @@ enum Command {
     Identity(identity::Identity),
     Policy(policy::Policy),
     Ls(ls::Ls),
+    Log(log::Log),
+    #[command(name = "status")]
+    Status(status::StatusCommand),
+    Metric(metric::Metric),
     #[command(hide = true)]
     Tool(tool::Tool),
 }
@@ -86,6 +93,9 @@ fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Command::Identity(args)) => identity::run(args),
         Some(Command::Policy(args)) => policy::run(args),
         Some(Command::Ls(args)) => args.run(),
+        Some(Command::Log(args)) => args.run(),
+        Some(Command::Status(args)) => args.run(),
+        Some(Command::Metric(args)) => args.run(),
         Some(Command::Tool(args)) => tool::run(args),
         None if kes.version => output::print(usage::version().as_bytes()),
         None => Err(Failure::Usage(usage::help(&command))),

@@ -1,6 +1,6 @@
 //! Help texts and what the program says of itself.
 
-use clap::Command;
+use clap::{Args, Command};
 use kes::build;
 
 use crate::cli::output::{Colour, Style, When};
@@ -32,6 +32,11 @@ pub(crate) fn finish(command: Command) -> Command {
 pub(crate) fn help(command: &Command) -> String {
     let text = command.clone().render_help().to_string();
     format!("{}\n", text.trim_end())
+}
+
+/// The help text of a command that knows only its own flags.
+pub(crate) fn help_of<Flags: Args>(path: &'static str) -> String {
+    help(&finish(Flags::augment_args(Command::new(path))))
 }
 
 /// The four lines of `--version`. Scripts read the second column of the first.

@@ -1,6 +1,8 @@
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::thread::JoinHandle;
+
+use rustix::net::{AddressFamily, SocketType};
 
 use crate::program::{DevServer, kes};
 
@@ -83,8 +85,11 @@ fn nobody_there_and_nobody_who_answers_are_exit_code_1() {
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let error = kes(["healthcheck", &url, "--timeout", "50ms"]).run().error();
     assert_eq!(error, format!("not ready: no answer from {url}/ready within 50ms"));
-    drop(listener);
-    let error = kes(["healthcheck", &url]).run().error();
+    // A port that is taken and not listened to: nobody else gets it meanwhile.
+    let taken = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    rustix::net::bind(&taken, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address: SocketAddr = rustix::net::getsockname(&taken).expect("an address").try_into().expect("an address");
+    let error = kes(["healthcheck", &format!("http://{address}")]).run().error();
     assert!(error.starts_with("not ready: cannot connect to 127.0.0.1:"), "{error}");
 }
 

@@ -18,6 +18,9 @@ fn help_that_was_asked_for_goes_to_stdout() {
         "policy ls",
         "policy show",
         "ls",
+        "log",
+        "status",
+        "metric",
     ] {
         let words: Vec<&str> = path.split_whitespace().collect();
         let long = kes(words.iter().chain(&["--help"])).run().ok();

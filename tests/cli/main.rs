@@ -8,3 +8,4 @@ mod key;
 mod policy;
 mod program;
 mod server;
+mod watch;

@@ -41,7 +41,7 @@ impl Server {
             path("keys")
         );
         std::fs::write(&config, least + more).expect("a configuration");
-        let (child, address) = start(&config);
+        let (child, address) = start(&["--config", &config]);
         Self { directory, child, address }
     }
 
@@ -61,6 +61,19 @@ impl Server {
         kes(arguments).with("KES_SERVER", &self.address).with("KES_API_KEY", api_key).with("MINIO_KMS_KES_CAPATH", &ca)
     }
 
+    /// Ends the server as service managers do.
+    pub fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Starts a server that has ended, at the same address.
+    pub fn start_again(&mut self) {
+        let config = self.path("kes.yaml").display().to_string();
+        (self.child, self.address) = start(&["--config", &config, "--addr", &self.address]);
+    }
+
     /// Ends the server as `kill -9` does.
     pub fn kill(&mut self) {
         // It may have ended already.
@@ -76,8 +89,8 @@ impl Drop for Server {
 }
 
 /// The server, once it is up, and its address.
-fn start(config: &str) -> (Child, String) {
-    let mut child = kes(["server", "--config", config]).start();
+fn start(arguments: &[&str]) -> (Child, String) {
+    let mut child = kes(["server"].iter().chain(arguments)).start();
     let mut address = None;
     for line in BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok) {
         if let Some((_, url)) = line.split_once("· https://") {

@@ -76,6 +76,34 @@ impl Format {
     }
 }
 
+/// Columns of the terminal that shows stdout; `None` if there is none, or it does not say.
+pub(crate) fn width() -> Option<usize> {
+    rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| size.ws_col.into()).filter(|&width| width > 0)
+}
+
+/// Text of others for a terminal: what could move the cursor or change colours is shown as a replacement character.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Bytes in decimal units: `512.0B`, `524.3KB`, `1.2MB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes == 0 {
+        return "0B".to_owned();
+    }
+    // A float has more digits than are shown.
+    let (mut value, mut unit) = (bytes as f64, "B");
+    for larger in UNITS {
+        // What would be shown as 1000.0 is 1.0 of the next unit.
+        if value < 999.95 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, larger);
+    }
+    format!("{value:.1}{unit}")
+}
+
 /// A moment for people: UTC, to the second.
 pub(crate) fn time(time: Timestamp) -> String {
     let text = time.utc().to_string();
@@ -86,6 +114,27 @@ pub(crate) fn time(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_decimal_units() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (512, "512.0B"),
+            (999, "999.0B"),
+            (999_949, "999.9KB"),
+            (999_950, "1.0MB"),
+            (524_288, "524.3KB"),
+            (3_400_000_000, "3.4GB"),
+            (u64::MAX, "18.4EB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn text_of_others_cannot_move_the_cursor() {
+        assert_eq!(harmless("a\u{1b}[2J\r\nb\u{9b}é"), "a\u{fffd}[2J\u{fffd}\u{fffd}b\u{fffd}é");
+    }
 
     #[test]
     fn times_are_utc() {

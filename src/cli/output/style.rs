@@ -34,12 +34,18 @@ pub(crate) enum Colour {
     Error,
     /// The header of a list.
     Header,
+    /// The names of columns.
+    Heading,
     /// An identity or policy.
     Identity,
     /// A rule that allows.
     Allow,
     /// A rule that denies.
     Deny,
+    /// What is up.
+    Up,
+    /// What needs attention.
+    Warning,
     /// Where something comes from.
     Metadata,
     /// What matters most in a line.
@@ -96,12 +102,15 @@ impl Style {
         let (rgb, indexed, basic) = match colour {
             _ if self == Self::Plain => return text.to_owned(),
             Colour::Header => return format!("\x1b[4m{text}\x1b[0m"),
+            Colour::Heading => return format!("\x1b[1;4m{text}\x1b[0m"),
             Colour::Bold => return format!("\x1b[1m{text}\x1b[0m"),
             Colour::Faint => return format!("\x1b[2m{text}\x1b[0m"),
             Colour::Error => ("172;0;0", 124, 31),
             Colour::Identity => ("46;66;209", 26, 34),
             Colour::Allow => ("0;167;0", 34, 32),
             Colour::Deny => ("213;0;0", 160, 31),
+            Colour::Up => ("0;247;0", 46, 92),
+            Colour::Warning => ("215;135;0", 172, 33),
             Colour::Metadata => ("0;175;175", 37, 36),
         };
         match self {
