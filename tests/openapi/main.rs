@@ -237,10 +237,10 @@ const NOT_TOLD: [&str; 10] = [
     "the certificate that the TLS proxy forwarded is not trusted: {reason}",
     "http: the TLS proxy {proxy} at {} speaks for {presented} at {}",
     "nobody that is known",
-    // A header.
-    "x-forwarded-for",
     "the request met a defect of the server; hint: please report it",
     "no status within {} ms",
+    // A header.
+    "x-forwarded-for",
     // Parts of the texts above.
     "key",
     "key name",
