@@ -49,6 +49,29 @@ fn policies_count_on_open_connections_with_the_next_request() {
     assert_eq!(banner.matches("\nKMS         Filesystem: ").count(), 3, "the whole banner each time: {banner}");
 }
 
+/// Whom a request of a proxy is for, `tests/server/proxies` looks at.
+#[test]
+fn a_client_becomes_a_tls_proxy_and_is_none_again() {
+    let site = Site::new();
+    let server = site.start(&[]);
+    let user = Client::new(server.address(), &site.certificate(), USER_KEY);
+    assert_eq!(user.call("GET", "/version").expect("an answer").0, 200);
+
+    let more = format!(", proxy: {{identities: [{USER}], header: {{cert: X-Cert}}}}}}\nkeystore");
+    site.configure(&site.least().replace("}\nkeystore", &more));
+    server.reload();
+    assert_eq!(user.call("GET", "/version").expect("an answer").0, 400, "it does not say for whom it asks");
+    assert_eq!(site.admin(&server).call("GET", "/version").expect("an answer").0, 200);
+
+    site.configure(&site.least().replace("}\nkeystore", &more.replace("X-Cert", &"X".repeat(100_000))));
+    server.reload_in_vain(NOT_LOADED);
+    server.stderr.wait_for("`tls.proxy.header.cert` is not the name of a header");
+
+    site.configure(&site.least());
+    server.reload();
+    assert_eq!(user.call("GET", "/version").expect("an answer").0, 200);
+}
+
 #[test]
 fn a_new_certificate_is_for_new_connections() {
     let site = Site::new();
