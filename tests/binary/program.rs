@@ -62,10 +62,11 @@ impl Stream {
         assert!(seen.contains(text), "`{text}` was not written, but: {seen}");
     }
 
-    /// Waits until `text` was written this often.
-    pub fn wait_for_times(&self, text: &str, times: usize) {
-        let seen = self.wait_until(|output| output.ended || output.text.matches(text).count() >= times);
-        assert!(seen.matches(text).count() >= times, "`{text}` was not written {times} times, but: {seen}");
+    /// Waits until `text` was written behind the first `bytes` bytes.
+    fn wait_for_behind(&self, bytes: usize, text: &str) {
+        let is_written = |output: &Output| output.text[bytes..].contains(text);
+        let seen = self.wait_until(|output| output.ended || is_written(output));
+        assert!(seen[bytes..].contains(text), "`{text}` was not written again, but: {seen}");
     }
 
     /// How often `text` was written so far.
@@ -161,9 +162,9 @@ impl Program {
 
     /// Tells the server to read its configuration again, and waits for this on stdout or stderr, once more than before.
     fn reload_until(&self, stream: &Stream, text: &str) {
-        let before = stream.times(text);
+        let before = stream.output().text.len();
         self.signal(Signal::HUP);
-        stream.wait_for_times(text, before + 1);
+        stream.wait_for_behind(before, text);
     }
 
     /// Has the server read its configuration again.

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use kes::server::log::ErrorLog;
 use kes_keystores::fault::{Fault, FaultyStore, Operation};
 use tokio::time::timeout;
-use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::{Build, Exposition, Follow, Raw, TestServer, error, get};
 
@@ -143,18 +141,10 @@ async fn a_stream_is_framed_as_one_that_ends_sometime() {
     assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
 }
 
-/// A server whose errors, and those of this thread alone, go to its stream.
-async fn with_error_log(store: std::sync::Arc<FaultyStore>) -> (TestServer, tracing::subscriber::DefaultGuard) {
-    let server = TestServer::with(Build::default().store(store)).await;
-    let log = ErrorLog::to(server.logs.clone());
-    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(log));
-    (server, guard)
-}
-
 #[tokio::test]
 async fn errors_arrive_as_console_lines() {
     let store = FaultyStore::healthy();
-    let (server, _guard) = with_error_log(store.clone()).await;
+    let (server, _guard) = TestServer::with_error_log(Build::default().store(store.clone())).await;
     for client in server.admin().over_both() {
         let mut events = Follow::open(&client, "/v1/log/error").await;
         store.once(Operation::Get, Fault::Unavailable);
@@ -171,7 +161,7 @@ async fn errors_arrive_as_console_lines() {
 #[tokio::test]
 async fn mistakes_of_clients_are_no_events() {
     let store = FaultyStore::healthy();
-    let (server, _guard) = with_error_log(store.clone()).await;
+    let (server, _guard) = TestServer::with_error_log(Build::default().store(store.clone())).await;
     let mut events = Follow::open(&server.admin(), "/v1/log/error").await;
     assert_eq!(server.user().get("/v1/key/describe/none").await.status, 403);
     assert_eq!(server.admin().put("/v1/key/encrypt/none", "{").await.status, 400);

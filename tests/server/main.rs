@@ -8,6 +8,7 @@ mod head;
 mod health;
 mod http1;
 mod http2;
+mod idle;
 mod limits;
 mod listing;
 mod load;

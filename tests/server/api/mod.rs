@@ -7,3 +7,4 @@ mod outages;
 mod policy;
 mod status;
 mod store_failures;
+mod store_faults;

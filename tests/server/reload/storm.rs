@@ -12,12 +12,12 @@ use tokio::time::timeout;
 
 use crate::support::{Build, TestServer, beside};
 
-const RELOADS: usize = 200;
-const CLIENTS: usize = 4;
+const RELOADS: usize = 1_000;
+const CLIENTS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_client_notices_two_hundred_reloads() {
+async fn no_client_notices_a_thousand_reloads() {
     let shared = Arc::new(MemoryStore::new());
     let mut server = TestServer::with(Build::default().store(FaultyStore::new(shared.clone()))).await;
     server.admin().create("my-key").await;

@@ -70,36 +70,30 @@ pub struct Client {
 impl Client {
     /// With the certificate that the official SDK makes of an API key.
     pub fn of_api_key(server: &TestServer, key: &ApiKey) -> Self {
-        let chain = vec![certificate::of_api_key(key, SystemTime::now()).expect("a certificate")];
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8().expose().to_vec()));
-        Self::of_certificate(server, chain, key)
+        Self::at(server.address, &server.certificate, key)
     }
 
-    /// With a chain and the key of its first certificate.
-    pub fn of_certificate(
-        server: &TestServer,
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
-    ) -> Self {
-        let config = builder(server).with_client_auth_cert(chain, key).expect("a client certificate");
-        Self::of_config(server, config)
+    /// The same, of a server that may run elsewhere.
+    pub fn at(server: SocketAddr, trusted: &CertificateDer<'static>, key: &ApiKey) -> Self {
+        let chain = vec![certificate::of_api_key(key, SystemTime::now()).expect("a certificate")];
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8().expose().to_vec()));
+        let config = builder(trusted).with_client_auth_cert(chain, key).expect("a client certificate");
+        Self::new(server, config)
     }
 
     /// Without a certificate.
     pub fn anonymous(server: &TestServer) -> Self {
-        Self::of_config(server, builder(server).with_no_client_auth())
+        Self::of_config(server, builder(&server.certificate).with_no_client_auth())
     }
 
     /// With TLS settings of the test's own; ALPN is set by the protocol.
     pub fn of_config(server: &TestServer, config: ClientConfig) -> Self {
+        Self::new(server.address, config)
+    }
+
+    fn new(server: SocketAddr, config: ClientConfig) -> Self {
         let own = Ipv4Addr::LOCALHOST.into();
-        Self {
-            own,
-            server: server.address,
-            config: Arc::new(config),
-            protocol: Protocol::Http1,
-            announcement: Vec::new(),
-        }
+        Self { own, server, config: Arc::new(config), protocol: Protocol::Http1, announcement: Vec::new() }
     }
 
     /// The same client, but with another address of this machine, and calling whoever stands in front of the server.
@@ -186,9 +180,9 @@ impl Client {
     }
 }
 
-fn builder(server: &TestServer) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+fn builder(trusted: &CertificateDer<'static>) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
     let mut roots = RootCertStore::empty();
-    roots.add(server.certificate.clone()).expect("the server's certificate");
+    roots.add(trusted.clone()).expect("the server's certificate");
     ClientConfig::builder_with_provider(Arc::new(kes::server::provider()))
         .with_safe_default_protocol_versions()
         .expect("protocol versions")

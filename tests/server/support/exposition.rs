@@ -41,7 +41,8 @@ impl Exposition {
         timeout(PATIENCE, seen).await.expect("they never are")
     }
 
-    async fn of(client: &Client, path: &str) -> Self {
+    /// What a client is shown at `path`.
+    pub async fn of(client: &Client, path: &str) -> Self {
         let answer = client.get(path).await;
         assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some(super::METRICS_TYPE)));
         Self(answer.body)

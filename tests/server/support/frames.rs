@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Client, TlsStream};
@@ -15,15 +16,19 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Most bytes of a frame before the other end has allowed more.
 const MAX_FRAME: usize = 16_384;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const PRIORITY: u8 = 2;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+pub const WINDOW_UPDATE: u8 = 8;
+pub const CONTINUATION: u8 = 9;
 
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_HEADERS: u8 = 4;
 
 /// What became of a stream: the body of its answer, and the code it was reset with.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -50,10 +55,34 @@ impl Frames {
         frames
     }
 
+    /// The socket below.
+    pub fn socket(&self) -> &TcpStream {
+        self.stream.get_ref().0
+    }
+
     /// Sends frames in one write.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref()).await;
         let _ = self.stream.flush().await;
+    }
+
+    /// Sends what `more` makes, which gets a number that rises by one, until `bytes` were sent or the server has hung up.
+    /// Reads nothing.
+    pub async fn pour(&mut self, bytes: usize, mut more: impl FnMut(u32) -> Vec<u8>) {
+        let (mut sent, mut number) = (0, 0);
+        while sent < bytes {
+            // In pieces as large as a client would send, so that the server has to do the work.
+            let mut piece = Vec::new();
+            while piece.len() < MAX_FRAME {
+                piece.extend(more(number));
+                number += 1;
+            }
+            let written = timeout(PATIENCE, self.stream.write_all(&piece)).await.expect("the server reads or hangs up");
+            if written.is_err() || self.stream.flush().await.is_err() {
+                return;
+            }
+            sent += piece.len();
+        }
     }
 
     /// Reads until the stream has ended.
@@ -123,7 +152,12 @@ impl Frames {
 
 /// The frame that begins a `PUT` request; `end` if it is all of it.
 pub fn put(id: u32, path: &str, fields: &[(&str, &str)], end: bool) -> Vec<u8> {
-    let pseudo = [(":method", "PUT"), (":scheme", "https"), (":authority", "localhost"), (":path", path)];
+    frame(HEADERS, END_HEADERS | if end { END_STREAM } else { 0 }, id, &block("PUT", path, fields))
+}
+
+/// The compressed fields of a request, none of them in fact compressed.
+pub fn block(method: &str, path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    let pseudo = [(":method", method), (":scheme", "https"), (":authority", "localhost"), (":path", path)];
     let mut block = Vec::new();
     for (name, value) in pseudo.iter().chain(fields) {
         // A literal that is not indexed, neither text compressed.
@@ -133,7 +167,7 @@ pub fn put(id: u32, path: &str, fields: &[(&str, &str)], end: bool) -> Vec<u8> {
             block.extend_from_slice(text.as_bytes());
         }
     }
-    frame(HEADERS, END_HEADERS | if end { END_STREAM } else { 0 }, id, &block)
+    block
 }
 
 /// Frames of a body's bytes; the last one ends it if `end`.
@@ -150,7 +184,8 @@ pub fn data(id: u32, body: &[u8], end: bool) -> Vec<u8> {
     frames.flatten().collect()
 }
 
-fn frame(kind: u8, flags: u8, id: u32, payload: &[u8]) -> Vec<u8> {
+/// A frame of any kind.
+pub fn frame(kind: u8, flags: u8, id: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("a frame").to_be_bytes();
     [&length[1..], &[kind, flags], &id.to_be_bytes(), payload].concat()
 }

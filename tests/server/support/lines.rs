@@ -1,11 +1,11 @@
 //! What a test logs.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use kes::server::log::{ErrorLog, Level, Sink};
-use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::layer::SubscriberExt;
+
+use super::events_to;
 
 /// Lines of the error log.
 #[derive(Clone, Default)]
@@ -20,13 +20,9 @@ impl Sink for Lines {
 impl Lines {
     /// What this thread logs from now on, where the server of a test runs too.
     pub fn at(level: Level) -> (Self, DefaultGuard) {
-        // With one subscriber in the program, whether an event is of interest would be asked of whichever thread meets
-        // it first, and that of another test has none.
-        static SECOND: OnceLock<Dispatch> = OnceLock::new();
-        SECOND.get_or_init(|| Dispatch::new(tracing_subscriber::registry()));
         let lines = Self::default();
-        let log = tracing_subscriber::registry().with(ErrorLog::new(level, lines.clone()));
-        (lines, tracing::subscriber::set_default(log))
+        let guard = events_to(ErrorLog::new(level, lines.clone()));
+        (lines, guard)
     }
 
     /// What was logged so far.

@@ -3,25 +3,33 @@
 mod client;
 mod exposition;
 mod follow;
+#[allow(dead_code, reason = "some of its frames are for the floods of tests/withstand alone")]
 pub mod frames;
+mod frozen;
 mod lines;
 mod raw;
 mod settings;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use kes::server::log::{ErrorLog, Target};
 use kes::server::{Handle, Health, Logs, ReloadError, Server, Settings};
 use kes_core::ApiKey;
 use kes_keystores::{KeyStore, MemoryStore};
 use rustls_pki_types::CertificateDer;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing::Dispatch;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry;
 
 pub use client::{Answer, Client, Connection, Protocol, TlsStream, get};
 pub use exposition::Exposition;
 pub use follow::Follow;
+pub use frozen::Frozen;
 pub use lines::Lines;
 pub use raw::Raw;
 pub use settings::{Build, PROXY_HEADER};
@@ -79,6 +87,13 @@ impl TestServer {
         let (settings, certificate) = build.settings();
         let server = Self::run(settings, certificate, store, Some(&health)).await;
         (health, server)
+    }
+
+    /// A server as `build` says, whose errors, and those of this thread alone, go to its log.
+    pub async fn with_error_log(build: Build) -> (Self, DefaultGuard) {
+        let server = Self::with(build).await;
+        let guard = events_to(ErrorLog::to(server.logs.clone()));
+        (server, guard)
     }
 
     async fn run(
@@ -148,6 +163,15 @@ impl TestServer {
     pub async fn stopped(&mut self) {
         self.running.take().expect("waited for once").await.expect("the server ends well");
     }
+}
+
+/// Events of this thread, where the server of a test runs too, go to `log` as long as the result lives.
+pub fn events_to<T: Target>(log: ErrorLog<T>) -> DefaultGuard {
+    // With one subscriber in the program, whether an event is of interest would be asked of whichever thread meets it
+    // first, and that of another test has none.
+    static SECOND: OnceLock<Dispatch> = OnceLock::new();
+    SECOND.get_or_init(|| Dispatch::new(registry()));
+    tracing::subscriber::set_default(registry().with(log))
 }
 
 async fn ended(receiver: oneshot::Receiver<()>) {
