@@ -71,10 +71,12 @@ impl Handle {
             }
             return Err(error);
         }
-        if store.is_none() {
-            keys.cache().configure(settings.cache);
-            keys.cache().make_all_due();
+        match store {
+            None => keys.cache().configure(settings.cache),
+            Some(_) => old.keys.cache().hand_over(keys.cache()),
         }
+        // Of another cache these are the predefined keys: what happened to them until now, it was not told.
+        keys.cache().make_all_due();
         let places = old.places.resized(settings.requests);
         shared.replace(State::new(settings, keys, places));
         Ok(())

@@ -24,7 +24,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use kes_core::{Key, KeyName};
@@ -59,6 +59,8 @@ pub struct Cache {
     table: Arc<Table>,
     /// Follows the store's health, and ends with the last clone.
     _following: Arc<JoinSet<()>>,
+    /// The cache that has taken the place of this one.
+    successor: Arc<OnceLock<Cache>>,
 }
 
 impl Cache {
@@ -71,7 +73,7 @@ impl Cache {
         if let Some(health) = table.store.health() {
             following.spawn(follow(Arc::downgrade(&table), health));
         }
-        Self { table, _following: Arc::new(following) }
+        Self { table, _following: Arc::new(following), successor: Arc::default() }
     }
 
     /// The key, if it is cached and need not be fetched first. Marks it as used, and may have it fetched again beside that,
@@ -106,24 +108,42 @@ impl Cache {
         })
     }
 
+    /// Tells `successor` of every change from now on. It takes the place of this cache, and its store may well be the same
+    /// by another name; changes that began here end here, when the key may long be cached there. Happens once.
+    pub fn hand_over(&self, successor: &Self) {
+        let first = self.successor.set(successor.clone());
+        debug_assert!(first.is_ok(), "a cache is replaced once");
+    }
+
+    /// This cache, and those after it.
+    fn line(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |cache| cache.successor.get())
+    }
+
     /// Forgets a key that was deleted, and sees to it that no fetch in the air brings it back.
     pub fn evict(&self, name: &KeyName) {
-        let mut shard = self.table.write(name);
-        shard.entries.remove(name);
-        shard.flights.remove(name);
+        for cache in self.line() {
+            let mut shard = cache.table.write(name);
+            shard.entries.remove(name);
+            shard.flights.remove(name);
+        }
     }
 
     /// Lets whoever asks from now on start a fetch of its own.
     pub fn detach_flight(&self, name: &KeyName) {
-        self.table.write(name).flights.remove(name);
+        for cache in self.line() {
+            cache.table.write(name).flights.remove(name);
+        }
     }
 
     /// Has whoever asks from now on look into the store first, with a fetch that begins after this.
     pub fn make_due(&self, name: &KeyName) {
-        let mut shard = self.table.write(name);
-        shard.flights.remove(name);
-        if let Some(entry) = shard.entries.get_mut(name) {
-            entry.due = true;
+        for cache in self.line() {
+            let mut shard = cache.table.write(name);
+            shard.flights.remove(name);
+            if let Some(entry) = shard.entries.get_mut(name) {
+                entry.due = true;
+            }
         }
     }
 

@@ -61,6 +61,27 @@ async fn the_old_store_is_closed_when_its_last_request_has_ended() {
     assert!(!new.is_closed());
 }
 
+/// The same store under another name: a change that began before the reload ends after others have used the key.
+#[tokio::test]
+async fn a_change_that_outlives_a_reload_counts_for_the_new_cache() {
+    let shared = Arc::new(MemoryStore::new());
+    let old = FaultyStore::new(shared.clone());
+    let mut server = TestServer::with(Build::default().store(old.clone())).await;
+    server.admin().create("a").await;
+    old.always(Operation::Delete, Fault::Hang);
+    let mut over_http2 = server.admin().http2().connect().await.expect("a connection");
+    let answer = beside(async move { over_http2.send(Method::DELETE, "/v1/key/delete/a", "").await });
+    old.until_called(Operation::Delete, 1).await;
+
+    for _ in 0..2 {
+        server.reload(Build::default().store(FaultyStore::new(shared.clone()))).await.expect("reloaded");
+        assert_eq!(server.admin().get("/v1/key/describe/a").await.status, 200, "it is not deleted yet");
+    }
+    old.release();
+    assert_eq!(answer.await.expect("no panic").expect("an answer").line(), "200");
+    assert_eq!(server.admin().get("/v1/key/describe/a").await.line(), error(404, "key does not exist"));
+}
+
 #[tokio::test]
 async fn a_server_that_stops_closes_old_stores_too() {
     let old = FaultyStore::healthy();
