@@ -17,7 +17,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -59,6 +59,10 @@ struct Progress {
     write_deadline: Option<Instant>,
     /// When the head that was begun over HTTP/2 has had its time.
     head_deadline: Option<Instant>,
+    /// It is about to end, unless another request begins.
+    leaving: bool,
+    /// Wakes whoever waits for the connection to have had its time.
+    waker: Option<Waker>,
 }
 
 /// What the client does next, once no request is in flight.
@@ -80,6 +84,8 @@ impl Activity {
             deadline: Instant::now() + limits.header,
             write_deadline: None,
             head_deadline: None,
+            leaving: false,
+            waker: None,
         };
         Arc::new(Self { limits, multiplexed, progress: Mutex::new(progress) })
     }
@@ -91,6 +97,23 @@ impl Activity {
         InFlight(Arc::clone(self))
     }
 
+    /// Since when the connection is idle, if it is and has not been told to end.
+    #[must_use]
+    pub fn idle_since(&self) -> Option<Instant> {
+        let progress = self.progress();
+        progress.is_idle().then(|| progress.deadline.checked_sub(self.limits.idle)).flatten()
+    }
+
+    /// Ends the idle time of a connection that is idle, as if it had passed.
+    pub fn end_idle_time(&self) {
+        let mut progress = self.progress();
+        if progress.is_idle() {
+            progress.leaving = true;
+            progress.deadline = Instant::now();
+            progress.waker.take().into_iter().for_each(Waker::wake);
+        }
+    }
+
     /// Ends when the connection has had its time.
     ///
     /// To be polled after the connection and by the same task: what happened there then counts at once. What happens
@@ -100,7 +123,13 @@ impl Activity {
         let mut timer = pin!(sleep_until(Instant::now() + look_again));
         poll_fn(|context| {
             loop {
-                let deadline = self.progress().deadline();
+                let mut progress = self.progress();
+                let deadline = progress.deadline();
+                match &mut progress.waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    none => *none = Some(context.waker().clone()),
+                }
+                drop(progress);
                 // Setting a timer costs more than one that fires too early now and then.
                 if let Some(deadline) = deadline.filter(|deadline| *deadline < timer.deadline()) {
                     timer.as_mut().reset(deadline);
@@ -122,6 +151,7 @@ impl Activity {
     /// The client of an idle HTTP/2 connection is told that it ends, and gets the time of a head to agree.
     pub fn await_farewell(&self) {
         let mut progress = self.progress();
+        progress.leaving = true;
         if self.multiplexed && progress.expected == Expected::Nothing {
             progress.deadline = Instant::now() + self.limits.header;
         }
@@ -173,7 +203,14 @@ impl Activity {
 impl Progress {
     fn expect_nothing_for(&mut self, idle: Duration) {
         self.expected = Expected::Nothing;
+        self.leaving = false;
         self.deadline = Instant::now() + idle;
+    }
+
+    /// Whether nothing is under way, in either direction.
+    fn is_idle(&self) -> bool {
+        let awaits_nothing = self.requests == 0 && self.expected == Expected::Nothing;
+        awaits_nothing && !self.leaving && self.write_deadline.is_none() && self.head_deadline.is_none()
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -23,7 +23,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -31,7 +31,7 @@ use super::connection::{Activity, ConnectionLimits, Watched};
 use super::error::ApiError;
 use super::handlers::status;
 use super::listen;
-use super::listener::{ACCEPT_PAUSE, Phase, accept, drive};
+use super::listener::{ACCEPT_PAUSE, Phase, drive};
 use super::metrics::Format;
 use super::reply::{self, Body};
 use super::state::Shared;
@@ -149,6 +149,16 @@ async fn serve(listener: TcpListener, asked: Arc<Asked>, limits: ConnectionLimit
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Waits for a place, and then for a connection to take it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, address, place))
 }
 
 async fn connection(stream: TcpStream, asked: Arc<Asked>, limits: ConnectionLimits, phase: watch::Receiver<Phase>) {

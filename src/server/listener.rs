@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -22,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use super::connection::{Activity, ConnectionLimits, Watched};
 use super::handshake::{HandshakeError, shake_hands};
 use super::peer::Peer;
+use super::room::{Place, Room};
 use super::service;
 use super::state::Shared;
 
@@ -43,7 +43,8 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
 /// What bounds the connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ListenerLimits {
-    /// Connections at the same time; further ones wait in the system's queue.
+    /// Connections at the same time. For a further one the one that has been idle the longest makes room; it waits
+    /// while none is idle.
     pub connections: usize,
     /// Streams at the same time on one HTTP/2 connection.
     pub streams: u32,
@@ -67,13 +68,14 @@ pub async fn serve(
     limits: ListenerLimits,
     mut phase: watch::Receiver<Phase>,
 ) -> JoinSet<()> {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let room = Room::new(limits.connections, shared.logs.clone());
     let mut connections = JoinSet::new();
     let mut draining = phase.clone();
+    // It outlives the turns of the loop: a connection may wait in it.
+    let mut arrival = pin!(room.next(&listener));
     loop {
         let accepted = tokio::select! {
-            // Waiting for a place before accepting leaves clients in the system's queue instead of refusing them.
-            accepted = accept(&listener, &places) => accepted,
+            accepted = arrival.as_mut() => accepted,
             Some(_) = connections.join_next() => continue,
             () = shared.pulse.asked() => {
                 shared.pulse.answer();
@@ -81,13 +83,10 @@ pub async fn serve(
             }
             _ = draining.wait_for(|phase| *phase == Phase::Draining) => return connections,
         };
+        arrival.set(room.next(&listener));
         match accepted {
             Ok((stream, address, place)) => {
-                let connection = connection(stream, address, Arc::clone(&shared), limits, phase.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                connections.spawn(connection(stream, address, place, Arc::clone(&shared), limits, phase.clone()));
             }
             Err(error) => {
                 tracing::warn!("http: accept error: {error}");
@@ -101,19 +100,10 @@ pub async fn serve(
     }
 }
 
-/// Waits for a place, and then for a connection to take it.
-pub async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, address) = listener.accept().await?;
-    Ok((stream, address, place))
-}
-
 async fn connection(
     stream: TcpStream,
     mut address: SocketAddr,
+    place: Place,
     shared: Arc<Shared>,
     limits: ListenerLimits,
     mut phase: watch::Receiver<Phase>,
@@ -129,7 +119,7 @@ async fn connection(
         _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
     };
     match handshake.unwrap_or(Err(HandshakeError::Late)) {
-        Ok(Some(stream)) => http(stream, address, shared, limits, phase).await,
+        Ok(Some(stream)) => http(stream, address, &place, shared, limits, phase).await,
         Ok(None) => {}
         Err(error) => {
             shared.metrics.handshake_failed();
@@ -141,6 +131,7 @@ async fn connection(
 async fn http(
     stream: TlsStream<TcpStream>,
     address: SocketAddr,
+    place: &Place,
     shared: Arc<Shared>,
     limits: ListenerLimits,
     phase: watch::Receiver<Phase>,
@@ -150,6 +141,7 @@ async fn http(
     let peer = Arc::new(Peer::new(address, tls.peer_certificates().unwrap_or_default()));
     let is_http2 = tls.alpn_protocol() == Some(b"h2");
     let activity = Activity::new(limits.connection, is_http2);
+    place.is_used_for(&activity);
     let socket = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
     let requests = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {

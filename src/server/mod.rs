@@ -27,6 +27,7 @@ pub mod proxy_protocol;
 mod pulse;
 mod reload;
 mod reply;
+mod room;
 mod routes;
 mod service;
 mod state;

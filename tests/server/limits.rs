@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use h2::client::Builder;
 use http::Method;
+use kes::server::log::Level;
 use kes_keystores::fault::{Fault, FaultyStore, Operation};
 use kes_keystores::{KeyStore, MemoryStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::http2::{get as get_over_http2, open};
-use crate::support::{Build, Raw, TestServer, beside, error, get};
+use crate::support::{Build, Lines, Raw, TestServer, beside, error, get};
 
 /// How long a wait may take before a test fails. Nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -248,24 +249,85 @@ async fn so_is_a_header_list_over_http_2() {
 }
 
 #[tokio::test]
-async fn a_connection_too_many_waits_for_its_turn() {
-    let mut build = patient();
-    build.limits.connections = 2;
-    let server = TestServer::with(build).await;
-    let (mut first, mut second) = (Raw::open(&server.admin()).await, Raw::open(&server.admin()).await);
-    for raw in [&mut first, &mut second] {
-        assert_eq!(raw.exchange(get("/version")).await.status, 200);
-    }
+async fn a_connection_too_many_waits_while_all_others_work() {
+    let store = FaultyStore::healthy();
+    let (server, mut first, mut second) = full_of_work(&store).await;
     let admin = server.admin();
     let third = beside(async move { admin.get("/version").await });
-    for raw in [&mut first, &mut second] {
-        assert_eq!(raw.exchange(get("/version")).await.status, 200);
-    }
+    // Longer than who has just been answered is spared.
+    let short = TestServer::with(patient().connection(|limits| limits.idle = SHORT * 5)).await;
+    let mut meanwhile = Raw::open(&short.admin()).await;
+    assert_eq!(meanwhile.exchange(get("/version")).await.status, 200);
+    assert_eq!(meanwhile.rest().await, "");
     assert!(!third.is_finished());
+    store.release();
+    for raw in [&mut first, &mut second] {
+        assert_eq!(raw.answer().await.status, 200);
+    }
     drop(first);
     let answer = timeout(PATIENCE, third).await.expect("it is its turn").expect("no panic");
     assert_eq!(answer.status, 200);
     assert_eq!(second.exchange(get("/version")).await.status, 200);
+}
+
+/// A server with two places, both taken by requests that wait for the store.
+async fn full_of_work(store: &std::sync::Arc<FaultyStore>) -> (TestServer, Raw, Raw) {
+    store.always(Operation::Create, Fault::Hang);
+    let mut build = patient().store(store.clone());
+    build.limits.connections = 2;
+    let server = TestServer::with(build).await;
+    let (mut first, mut second) = (Raw::open(&server.admin()).await, Raw::open(&server.admin()).await);
+    for (raw, name) in [(&mut first, "one"), (&mut second, "two")] {
+        raw.send(format!("PUT /v1/key/create/{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")).await;
+    }
+    store.until_called(Operation::Create, 2).await;
+    (server, first, second)
+}
+
+#[tokio::test]
+async fn a_connection_that_was_idle_the_longest_makes_room() {
+    let (lines, _guard) = Lines::at(Level::WARN);
+    let mut build = patient();
+    build.limits.connections = 2;
+    let server = TestServer::with(build).await;
+    let mut first = Raw::open(&server.admin()).await;
+    assert_eq!(first.exchange(get("/version")).await.status, 200);
+    let mut second = Raw::open(&server.admin()).await;
+    assert_eq!(second.exchange(get("/version")).await.status, 200);
+    assert_eq!(first.exchange(get("/version")).await.status, 200);
+    let answer = timeout(PATIENCE, server.admin().get("/version")).await.expect("there is room");
+    assert_eq!(answer.status, 200);
+    assert_eq!(second.rest().await, "", "it ended well");
+    let all = lines.all();
+    assert!(matches!(&all[..], [line] if line.contains("all 2 places of `limits.connections` are taken")), "{all:?}");
+    assert_eq!(first.exchange(get("/version")).await.status, 200);
+}
+
+#[tokio::test]
+async fn room_that_is_full_of_work_is_made_when_the_work_is_done() {
+    let store = FaultyStore::healthy();
+    let (server, mut first, mut second) = full_of_work(&store).await;
+    let admin = server.admin();
+    let third = beside(async move { admin.get("/version").await });
+    store.release();
+    for raw in [&mut first, &mut second] {
+        assert_eq!(raw.answer().await.status, 200);
+    }
+    let answer = timeout(PATIENCE, third).await.expect("one of them makes room").expect("no panic");
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn an_idle_http_2_connection_is_told_to_leave() {
+    let mut build = patient();
+    build.limits.connections = 1;
+    let server = TestServer::with(build).await;
+    let (mut requests, ended) = open(&server.admin(), &Builder::new()).await;
+    assert_eq!(get_over_http2(&mut requests, "/version").await.expect("an answer").status(), 200);
+    let answer = timeout(PATIENCE, server.admin().get("/version")).await.expect("there is room");
+    assert_eq!(answer.status, 200);
+    let ended = timeout(PATIENCE, ended).await.expect("the connection ends").expect("no panic");
+    ended.expect("with a goodbye");
 }
 
 #[tokio::test]

@@ -126,3 +126,48 @@ async fn who_asks_early_is_not_pressed_while_the_last_answer_is_on_its_way() {
     ours.read_exact(&mut [0; 3]).await.expect("bytes");
     assert_eq!(rest(&activity).await, IDLE);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_can_be_told_to_end() {
+    for multiplexed in [false, true] {
+        let activity = activity(multiplexed);
+        assert_eq!(activity.idle_since(), None, "a head is expected");
+        let answered = activity.begin();
+        assert_eq!(activity.idle_since(), None);
+        drop(answered);
+        let begin = Instant::now();
+        let mut expired = pin!(activity.expired());
+        pass(expired.as_mut(), IDLE / 2).await;
+        assert_eq!(activity.idle_since(), Some(begin));
+        activity.end_idle_time();
+        assert_eq!(activity.idle_since(), None, "once is enough");
+        expired.await;
+        assert_eq!(begin.elapsed().as_secs(), IDLE.as_secs() / 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_notices_at_once_that_it_is_told_to_end() {
+    let activity = activity(true);
+    drop(activity.begin());
+    let waiting = Arc::clone(&activity);
+    let waiting = tokio::spawn(async move { rest(&waiting).await });
+    tokio::task::yield_now().await;
+    activity.end_idle_time();
+    assert_eq!(waiting.await.expect("no panic"), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_works_is_not_told_to_end() {
+    let activity = activity(false);
+    activity.end_idle_time();
+    assert_eq!(rest(&activity).await, HEADER, "a head has its time");
+    let in_flight = activity.begin();
+    activity.end_idle_time();
+    let mut expired = pin!(activity.expired());
+    pass(expired.as_mut(), IDLE * 2).await;
+    drop(in_flight);
+    activity.end_idle_time();
+    drop(activity.begin());
+    assert_eq!(rest(&activity).await, IDLE, "a request that begins just in time counts");
+}

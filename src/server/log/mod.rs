@@ -81,7 +81,7 @@ struct Inner {
     audit_hub: Arc<Hub>,
     requests: Repeats,
     /// By themselves: strangers cause them, and must not crowd out the others.
-    handshakes: Repeats,
+    connections: Repeats,
 }
 
 /// What the configuration can change.
@@ -120,7 +120,7 @@ impl Logs {
             audit,
             audit_hub,
             requests: Repeats::default(),
-            handshakes: Repeats::default(),
+            connections: Repeats::default(),
         }))
     }
 
@@ -200,13 +200,21 @@ impl Logs {
             return;
         }
         let interval = self.0.sinks.load().settings.repeat_interval;
-        let Some(quiet) = self.0.handshakes.tell(cause, interval) else { return };
+        let Some(quiet) = self.0.connections.tell(&format!("{HANDSHAKE_ERROR}: {cause}"), interval) else { return };
         // How often it was kept quiet is told where it was.
         let suppressed = Some(quiet).filter(|&quiet| quiet > 0);
         if level >= Level::WARN {
             tracing::warn!(suppressed, "{HANDSHAKE_ERROR} from {address}: {cause}");
         } else {
             tracing::info!(suppressed, "{HANDSHAKE_ERROR} from {address}: {cause}");
+        }
+    }
+
+    /// Reports that an idle connection was ended because all of `count` places are taken, once in `log.repeat_interval`.
+    pub fn made_room(&self, count: usize) {
+        let text = format!("http: all {count} places of `limits.connections` are taken: idle connections make room");
+        if let Some(quiet) = self.0.connections.tell(&text, self.0.sinks.load().settings.repeat_interval) {
+            tracing::warn!(suppressed = Some(quiet).filter(|&quiet| quiet > 0), "{text}");
         }
     }
 
@@ -218,8 +226,8 @@ impl Logs {
             for (cause, quiet) in self.0.requests.overdue(interval) {
                 tracing::warn!(target: "kes::request", suppressed = quiet, "{cause}");
             }
-            for (cause, quiet) in self.0.handshakes.overdue(interval) {
-                tracing::info!(suppressed = quiet, "{HANDSHAKE_ERROR}: {cause}");
+            for (cause, quiet) in self.0.connections.overdue(interval) {
+                tracing::info!(suppressed = quiet, "{cause}");
             }
         }
     }
