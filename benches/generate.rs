@@ -1,212 +1,124 @@
-//! How many data keys per second: `cargo bench --bench generate [-- SECONDS]`.
+//! How many data keys per second of processor time, beside a bare server with the same cryptography:
+//! `cargo bench --bench generate [-- --seconds N --rounds N --rows h2-many,h1-one]`.
 //!
-//! Starts the real program with `--dev` on one core and asks it from another, over HTTP/2 with mTLS, 4 connections with
-//! 16 streams each. Prints requests per second of wall time and of the server's processor time, and the most memory
-//! that it had resident. Figures hold on their machine only.
+//! Both servers run on the first core and are asked in turns from the second one, with mTLS 1.3 and one cached key. Ours
+//! is the real program, with a configuration: a policy, the file store behind its guard, metrics, limits and deadlines.
+//! Figures hold on their machine only; the share of the floor is what counts, its median over the rounds and how far it
+//! strays.
 
-use std::error::Error;
+mod support {
+    pub mod client;
+    pub mod floor;
+    pub mod process;
+    pub mod rows;
+    pub mod usage;
+
+    pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+}
+
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::{Method, Request};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http2::{SendRequest, handshake};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use kes_client::certificate;
-use kes_core::ApiKey;
-use rustix::thread::{CpuSet, sched_setaffinity};
-use rustls::ClientConfig;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use clap::{Parser, ValueEnum};
+use kes_client::{certificate, pem};
+use kes_core::{ApiKey, Identity};
+use support::process::Process;
+use support::rows::{Figures, Row};
+use support::usage::peak_resident;
+use support::{Failure, floor};
 
-const CONNECTIONS: usize = 4;
-const STREAMS: usize = 16;
-const BODY: &[u8] = br#"{"context":"eyJidWNrZXQiOiJidWNrZXQvb2JqZWN0In0="}"#;
-
-type Failure = Box<dyn Error + Send + Sync>;
+/// Measures how fast data keys are made, beside a bare server.
+#[derive(Debug, Parser)]
+struct Options {
+    /// How long each measurement takes
+    #[arg(long, default_value_t = 4)]
+    seconds: u64,
+    /// How often each row is measured on both servers
+    #[arg(long, default_value_t = 4)]
+    rounds: usize,
+    /// What is measured; all of it, unless something is named
+    #[arg(long, value_enum, value_delimiter = ',')]
+    rows: Vec<Row>,
+    /// Be the bare server
+    #[arg(long, hide = true)]
+    floor: bool,
+    /// Cargo adds it.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
 
 fn main() -> Result<(), Failure> {
-    // Cargo adds `--bench` to what stands behind `--`.
-    let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(10);
-    let mut server = Server::start()?;
-    pin_to(1)?;
+    let options = Options::parse();
+    if options.floor {
+        return floor::serve();
+    }
+    let key = ApiKey::generate()?;
+    let directory = tempfile::tempdir()?;
+    let ours = Process::start(&mut ours(directory.path(), &key.identity())?)?;
+    let floor = Process::start(Command::new(std::env::current_exe()?).arg("--floor"))?;
+    let duration = Duration::from_secs(options.seconds);
+    let rows = if options.rows.is_empty() { Row::value_variants() } else { &options.rows };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(load(&server, Duration::from_secs(seconds)));
-    let peak = server.peak_resident()?;
-    server.child.kill()?;
-    server.child.wait()?;
-    let Load { requests, wall, processor } = outcome?;
-    println!("generate, HTTP/2, {CONNECTIONS} connections × {STREAMS} streams, {:.1} s", wall.as_secs_f64());
-    println!("  {:>9.0} requests per second", requests as f64 / wall.as_secs_f64());
-    println!("  {:>9.0} requests per second of the server's processor time", requests as f64 / processor.as_secs_f64());
-    println!("  {:>9.1} MB resident at most", peak as f64 / 1e6);
+    println!("requests per second of the server's processor time, {} rounds of {duration:?}\n", options.rounds);
+    println!("{:<36} {:>9} {:>9}   ours of floor", "", "floor", "ours");
+    for &row in rows {
+        let mut rounds = Vec::new();
+        for _ in 0..options.rounds {
+            let floor = runtime.block_on(row.measure(&floor, &key, duration))?;
+            let ours = runtime.block_on(row.measure(&ours, &key, duration))?;
+            rounds.push((floor, ours));
+        }
+        print_row(row, &rounds);
+    }
+    println!("\n{:<36} {:>6.1} MB {:>6.1} MB", "resident at most", megabytes(&floor)?, megabytes(&ours)?);
     Ok(())
 }
 
-/// The program under load, on the first core.
-struct Server {
-    child: Child,
-    address: String,
-    key: ApiKey,
+fn print_row(row: Row, rounds: &[(Figures, Figures)]) {
+    let rate = median(rounds.iter().map(|(floor, _)| floor.per_second));
+    let our_rate = median(rounds.iter().map(|(_, ours)| ours.per_second));
+    let shares = || rounds.iter().map(|(floor, ours)| 100.0 * ours.per_second / floor.per_second);
+    let (least, most) = (shares().fold(f64::INFINITY, f64::min), shares().fold(0.0, f64::max));
+    let share = median(shares());
+    print!("{:<36} {rate:>9.0} {our_rate:>9.0}   {share:.0} % ({least:.0}–{most:.0})", row.title());
+    if row.is_single() {
+        let p99 = |figures: fn(&(Figures, Figures)) -> Figures| {
+            median(rounds.iter().map(|round| figures(round).p99.as_micros() as f64))
+        };
+        print!("   p99 {:.0} and {:.0} µs", p99(|round| round.0), p99(|round| round.1));
+    }
+    println!();
 }
 
-impl Server {
-    fn start() -> Result<Self, Failure> {
-        pin_to(0)?;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kes"))
-            .args(["server", "--dev", "--addr", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let (mut address, mut key) = (None, None);
-        for line in BufReader::new(child.stdout.take().ok_or("no output")?).lines() {
-            let line = line?;
-            if let Some((_, found)) = line.split_once("https://127.0.0.1:") {
-                address.get_or_insert_with(|| format!("127.0.0.1:{found}"));
-            } else if line.starts_with("API Key") {
-                key = line.split_whitespace().nth(2).map(str::to_owned);
-            } else if line.starts_with("=>") {
-                break;
-            }
-        }
-        let (Some(address), Some(key)) = (address, key) else { return Err("the server did not start".into()) };
-        Ok(Self { child, address, key: key.parse()? })
-    }
-
-    /// Processor time so far. The system counts in hundredths of a second.
-    fn processor_time(&self) -> Result<Duration, Failure> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit_once(") ").ok_or("no fields")?.1.split(' ').collect();
-        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(Duration::from_millis(ticks * 10))
-    }
-
-    /// The most bytes that were resident at once.
-    fn peak_resident(&self) -> Result<u64, Failure> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak")?;
-        Ok(line.split_whitespace().next().ok_or("no number")?.parse::<u64>()? * 1024)
-    }
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values = values.collect::<Vec<_>>();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-struct Load {
-    requests: u64,
-    wall: Duration,
-    processor: Duration,
+fn megabytes(server: &Process) -> Result<f64, Failure> {
+    Ok(peak_resident(server)? as f64 / 1e6)
 }
 
-async fn load(server: &Server, duration: Duration) -> Result<Load, Failure> {
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        connections.push(connect(server).await?);
-    }
-    send(&mut connections[0].clone(), "/v1/key/create/load", &[]).await?;
-
-    let (requests, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let mut streams = tokio::task::JoinSet::new();
-    for connection in connections.iter().flat_map(|connection| std::iter::repeat_n(connection, STREAMS)) {
-        let (mut connection, requests, stop) = (connection.clone(), Arc::clone(&requests), Arc::clone(&stop));
-        streams.spawn(async move {
-            while !stop.load(Ordering::Relaxed) {
-                send(&mut connection, "/v1/key/generate/load", BODY).await?;
-                requests.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok::<_, Failure>(())
-        });
-    }
-    // The first second warms up and does not count.
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let (before, processor, begin) = (requests.load(Ordering::Relaxed), server.processor_time()?, Instant::now());
-    tokio::time::sleep(duration).await;
-    let load = Load {
-        requests: requests.load(Ordering::Relaxed) - before,
-        wall: begin.elapsed(),
-        processor: server.processor_time()?.saturating_sub(processor),
-    };
-    stop.store(true, Ordering::Relaxed);
-    while let Some(stream) = streams.join_next().await {
-        stream??;
-    }
-    Ok(load)
-}
-
-async fn send(connection: &mut SendRequest<Full<Bytes>>, path: &str, body: &'static [u8]) -> Result<(), Failure> {
-    let request = Request::builder()
-        .method(Method::PUT)
-        .uri(format!("https://localhost{path}"))
-        .header(http::header::CONTENT_LENGTH, body.len())
-        .body(Full::new(Bytes::from_static(body)))?;
-    connection.ready().await?;
-    let response = connection.send_request(request).await?;
-    let status = response.status();
-    response.into_body().collect().await?;
-    if status.is_success() { Ok(()) } else { Err(format!("the server answered {status}").into()) }
-}
-
-async fn connect(server: &Server) -> Result<SendRequest<Full<Bytes>>, Failure> {
-    let chain = vec![certificate::of_api_key(&server.key, SystemTime::now())?];
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server.key.to_pkcs8().expose().to_vec()));
-    let mut config = ClientConfig::builder_with_provider(Arc::new(kes::server::provider()))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyServer))
-        .with_client_auth_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(&server.address).await?;
-    stream.set_nodelay(true)?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost")?, stream).await?;
-    let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
-fn pin_to(core: usize) -> Result<(), Failure> {
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    Ok(sched_setaffinity(None, &cores)?)
-}
-
-/// The server is our own child, on loopback.
-#[derive(Debug)]
-struct AnyServer;
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        kes::server::provider().signature_verification_algorithms.supported_schemes()
-    }
+/// The real program, for a client with this identity.
+fn ours(directory: &Path, identity: &Identity) -> Result<Command, Failure> {
+    let (certificate, key) = certificate::of_development_server(&[IpAddr::from([127, 0, 0, 1])], SystemTime::now())?;
+    fs::write(directory.join("server.crt"), pem::write_certificate(&certificate))?;
+    fs::write(directory.join("server.key"), pem::write_private_key(&key, None)?.expose())?;
+    fs::write(
+        directory.join("kes.yaml"),
+        format!(
+            "address: 127.0.0.1:0\nadmin: {{identity: disabled}}\n\
+             tls: {{key: {directory}/server.key, cert: {directory}/server.crt}}\n\
+             policy: {{load: {{allow: [/v1/key/generate/*, /v1/key/decrypt/*], identities: [{identity}]}}}}\n\
+             keys: [{{name: load}}]\nkeystore: {{fs: {{path: {directory}/keys}}}}\n",
+            directory = directory.display()
+        ),
+    )?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kes"));
+    command.arg("server").arg("--config").arg(directory.join("kes.yaml"));
+    Ok(command)
 }
