@@ -127,10 +127,12 @@ mod tests {
         (limits.connections, limits.streams) = (1, 1);
         (limits.handshake_timeout, limits.header_timeout, limits.idle_timeout) = (second, second, second);
         let health = Some(([127, 0, 0, 1], 1).into());
-        let other = Fixed { address: ([0, 0, 0, 0], 1).into(), health, limits, grace: second, ..fixed() };
+        let proxy_protocol = Some(ProxyProtocol { trusted: Vec::new() });
+        let other = Fixed { address: ([0, 0, 0, 0], 1).into(), health, proxy_protocol, limits, grace: second };
         let names = [
             "address",
             "health.address",
+            "proxy_protocol",
             "limits.connections",
             "limits.streams",
             "limits.handshake_timeout",
