@@ -20,9 +20,6 @@ const WARM_UP: (u32, Duration) = (5, Duration::from_secs(60));
 const LEEWAY_BYTES: u64 = 8 << 20;
 const LEEWAY_SHARE: u64 = 20;
 
-/// What may be more when all clients have left than before they came.
-const LEEWAY_COUNT: u64 = 4;
-
 /// Threads that the server may have: 64 calls to the store at once, each on its own, and few others. Idle ones do not go as
 /// long as there is a little to do, for the runtime lets them take turns.
 const MOST_THREADS: u64 = 96;
@@ -44,7 +41,7 @@ pub const MEASURES: [(&str, Option<&str>, Rule); 8] = [
 pub enum Rule {
     /// The median of the last third is above that of the second, by more than 8 MiB and by more than a twentieth.
     Level,
-    /// When all clients have left it is more than before they came, by more than 4.
+    /// It does not come back to what it was before the first client, within half a minute of the last.
     Returns,
     /// The median of any third is more than this.
     AtMost(u64),
@@ -120,7 +117,7 @@ impl Samples {
 }
 
 fn has_returned(index: usize, before: &Sample, after: &Sample) -> bool {
-    after[index] <= before[index] + LEEWAY_COUNT
+    after[index] <= before[index]
 }
 
 /// Whether everything that has to be as before is.
