@@ -127,6 +127,15 @@ pub fn identity(certificate: &CertificateDer<'_>) -> Result<Identity, Certificat
     Ok(Identity::of_public_key(public_key(certificate)?))
 }
 
+/// The first and the last second of a certificate's validity, since 1970.
+///
+/// # Errors
+/// [`CertificateError::Malformed`].
+pub fn validity(certificate: &CertificateDer<'_>) -> Result<(i64, i64), CertificateError> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|_| CertificateError::Malformed)?;
+    Ok((parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp()))
+}
+
 /// The DER SubjectPublicKeyInfo of a certificate.
 ///
 /// # Errors

@@ -1,12 +1,16 @@
 //! The requests.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::Method;
 use kes_core::{Algorithm, SecretBytes};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use time::PrimitiveDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 use crate::builder::Builder;
 use crate::endpoint::Endpoint;
@@ -14,6 +18,10 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::transport::{Answer, Call, Transport};
 use crate::wire::{self, Base64};
+
+/// How HTTP writes times (RFC 9110 §5.6.7); all are in UTC.
+const HTTP_DATE: &[BorrowedFormatItem<'_>] =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
 /// What stands for itself in a path segment (RFC 3986 §2.3). `~` is among it, so that tokens of lists keep their form.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -50,6 +58,19 @@ impl Client {
     /// See [`Error`].
     pub async fn version(&self) -> Result<wire::Version, Error> {
         self.get("/version".to_owned()).await
+    }
+
+    /// What the server's clock says, to the second, whatever else it answers; `None` if it does not tell. Needs no
+    /// permission.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn clock(&self) -> Result<Option<SystemTime>, Error> {
+        let call =
+            Call { method: Method::GET, path: "/version".to_owned(), body: None, repeatable: true, streamed: false };
+        let answer = self.transport.send(&call).await?;
+        let moment = |text: String| PrimitiveDateTime::parse(&text, HTTP_DATE).ok();
+        Ok(answer.date.and_then(moment).map(|time| time.assume_utc().into()))
     }
 
     /// What the server says about itself and its key store.

@@ -43,8 +43,22 @@ impl Endpoint {
         &self.url
     }
 
-    /// Whether requests stay on this machine for certain: `localhost` or a loopback address.
-    pub(crate) fn is_loopback(&self) -> bool {
+    /// The name or address of the host; an IPv6 address without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether requests stay on this machine for certain: `localhost` or a loopback address. Such never go through a
+    /// proxy.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.address().is_some_and(|address| address.is_loopback())
     }
 
@@ -66,7 +80,7 @@ impl Endpoint {
     }
 
     fn address(&self) -> Option<IpAddr> {
-        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+        self.host().parse().ok()
     }
 }
 

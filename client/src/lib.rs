@@ -27,6 +27,7 @@
 //! | [`wire`] | the JSON bodies; the server uses the same types |
 //! | [`pem`] | certificates and private keys from files, encrypted ones included |
 //! | [`certificate`] | makes certificates, tells identities |
+//! | [`inspect`] | what a server shows in a TLS handshake, for diagnosis |
 //!
 //! # Which requests are repeated
 //!
@@ -46,6 +47,7 @@ mod client;
 mod endpoint;
 mod error;
 mod events;
+pub mod inspect;
 pub mod pem;
 mod tls;
 mod transport;

@@ -48,6 +48,8 @@ pub(crate) struct Answer {
     /// Empty if it is left in `stream`.
     pub(crate) body: SecretBytes,
     pub(crate) stream: Option<reqwest::Response>,
+    /// What the server's clock said, as it wrote it.
+    pub(crate) date: Option<String>,
     retry_after: Option<Duration>,
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use kes_client::pem::{self, PemError};
-use kes_client::{Client, ClientIdentity, Endpoint, InvalidIdentity};
+use kes_client::{Builder, Client, ClientIdentity, Endpoint, InvalidIdentity};
 use kes_core::{ApiKey, SecretBytes, SecretText};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::failure::Failure;
 use crate::cli::password;
@@ -97,43 +97,80 @@ impl Connection {
         until_interrupted(futures_util::future::try_join_all(clients.into_iter().map(command)))
     }
 
+    /// Whether servers were named, as a flag or in the environment.
+    pub(crate) fn names_servers(&self) -> bool {
+        self.server.is_some() || environment(SERVER).is_some()
+    }
+
     /// The servers that are meant.
-    fn servers(&self) -> Result<Vec<Endpoint>, Failure> {
+    pub(crate) fn servers(&self) -> Result<Vec<Endpoint>, Failure> {
         let list = self.server.clone().or_else(|| environment(SERVER)).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
         Endpoint::list(&list).map_err(|error| Failure::error(error.to_string()))
     }
 
-    fn identity(&self) -> Result<ClientIdentity, Failure> {
+    /// Who the client is.
+    pub(crate) fn identity(&self) -> Result<ClientIdentity, Failure> {
         identity(&self.credentials.choose(environment)?)
     }
 
     fn client(&self, servers: Vec<Endpoint>, identity: ClientIdentity) -> Result<Client, Failure> {
-        let mut builder = Client::builder().identity(identity).insecure(self.insecure);
-        for server in servers {
-            builder = builder.server(server);
-        }
-        if let Some(ca) = self.ca.clone().or_else(|| environment(CA).map(PathBuf::from)) {
-            builder = builder.ca(ca);
-        }
+        let builder = servers.into_iter().fold(self.builder().identity(identity), Builder::server);
         builder.build().map_err(|error| Failure::error(error.to_string()))
+    }
+
+    /// A client without servers and identity, who trusts whom the flags say.
+    pub(crate) fn builder(&self) -> Builder {
+        self.ca().into_iter().fold(Client::builder().insecure(self.insecure), Builder::ca)
+    }
+
+    /// The CA certificates that are trusted beside those of the system.
+    pub(crate) fn ca(&self) -> Option<PathBuf> {
+        self.ca.clone().or_else(|| environment(CA).map(PathBuf::from))
+    }
+
+    /// Whether servers are believed without being verified.
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.insecure
     }
 }
 
 /// Runs a command until it ends or Ctrl-C.
-fn until_interrupted<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::error(format!("cannot start: {error}")))?;
-    runtime.block_on(async {
-        // Before anything is sent, so that no Ctrl-C falls between.
-        let mut interrupt = signal(SignalKind::interrupt())
-            .map_err(|error| Failure::error(format!("cannot listen for Ctrl-C: {error}")))?;
+pub(crate) fn until_interrupted<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    listening_for_interrupt(async |mut interrupt| {
         tokio::select! {
             result = command => result,
             _ = interrupt.recv() => Err(Failure::Interrupted),
         }
+    })?
+}
+
+/// Runs what must not be left half done, and ends in time by itself. Returns whether Ctrl-C came meanwhile.
+pub(crate) fn to_its_end<T>(command: impl Future<Output = T>) -> Result<(T, bool), Failure> {
+    listening_for_interrupt(async |mut interrupt| {
+        let result = command.await;
+        let interrupted = tokio::select! {
+            biased;
+            _ = interrupt.recv() => true,
+            () = std::future::ready(()) => false,
+        };
+        (result, interrupted)
     })
+}
+
+fn listening_for_interrupt<T>(command: impl AsyncFnOnce(Signal) -> T) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(async {
+        // Before anything is sent, so that no Ctrl-C falls between.
+        let interrupt = signal(SignalKind::interrupt())
+            .map_err(|error| Failure::error(format!("cannot listen for Ctrl-C: {error}")))?;
+        Ok(command(interrupt).await)
+    });
+    // A resolver or file system that does not answer holds a thread, for which nobody should have to wait.
+    runtime.shutdown_background();
+    result
 }
 
 /// Who the client is, if the environment says it.

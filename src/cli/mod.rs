@@ -5,6 +5,7 @@
 //! anywhere after the command.
 
 mod connect;
+mod doctor;
 mod duration;
 mod encoding;
 mod failure;
@@ -54,6 +55,7 @@ struct Kes {
 enum Command {
     Server(server::ServerArgs),
     Healthcheck(healthcheck::Healthcheck),
+    Doctor(doctor::Doctor),
     Key(key::Key),
     Identity(identity::Identity),
     Policy(policy::Policy),
@@ -89,6 +91,7 @@ fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     match kes.command {
         Some(Command::Server(args)) => return Ok(server::run(args)),
         Some(Command::Healthcheck(args)) => args.run(),
+        Some(Command::Doctor(args)) => return args.run(),
         Some(Command::Key(args)) => key::run(args),
         Some(Command::Identity(args)) => identity::run(args),
         Some(Command::Policy(args)) => policy::run(args),

@@ -6,6 +6,7 @@ fn help_that_was_asked_for_goes_to_stdout() {
         "",
         "server",
         "healthcheck",
+        "doctor",
         "key",
         "key create",
         "key import",

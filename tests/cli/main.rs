@@ -1,5 +1,7 @@
 //! The command line, run as the program that users run.
 
+mod doctor;
+mod fake;
 mod flags;
 mod healthcheck;
 mod help;

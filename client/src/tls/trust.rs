@@ -51,7 +51,7 @@ impl Trust {
         if roots.is_empty() { Err(TrustError::Nothing) } else { Ok(Self::Roots(roots)) }
     }
 
-    pub(super) fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    pub(crate) fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
         let Self::Roots(certificates) = self else { return Ok(Arc::new(Anybody(provider))) };
         let mut roots = RootCertStore::empty();
         // Systems ship certificates that the library refuses; one of them must not make the others useless.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER};
 use kes_core::SecretBytes;
 use rustls::AlertDescription;
 
@@ -35,11 +35,12 @@ pub(super) async fn once(http: &reqwest::Client, endpoint: &Endpoint, call: &Cal
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let is_json = header(CONTENT_TYPE).is_some_and(|value| value.starts_with("application/json"));
     let retry_after = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    let date = header(DATE).map(str::to_owned);
     let status = response.status().as_u16();
     let endpoint = endpoint.to_string();
     if call.streamed && response.status().is_success() {
         let (body, stream) = (SecretBytes::default(), Some(response));
-        return Ok(Answer { endpoint, status, is_json, body, stream, retry_after });
+        return Ok(Answer { endpoint, status, is_json, body, stream, date, retry_after });
     }
     let mut body = SecretBytes::with_capacity(FIRST_CAPACITY);
     while let Some(chunk) = next_chunk(&endpoint, &mut response).await? {
@@ -48,7 +49,7 @@ pub(super) async fn once(http: &reqwest::Client, endpoint: &Endpoint, call: &Cal
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { endpoint, status, is_json, body, stream: None, retry_after })
+    Ok(Answer { endpoint, status, is_json, body, stream: None, date, retry_after })
 }
 
 /// The next bytes of an answer, or `None` at its end.
