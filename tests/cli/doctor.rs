@@ -341,7 +341,7 @@ fn a_probe_leaves_nothing_behind() {
     let examined = Examined::by(kes(["doctor", "--json", "--config", &config, "--probe"]));
     assert_eq!(examined.problems(), [""; 0]);
     let checks = examined.listed(&["ok"]);
-    assert_eq!(&checks[checks.len() - 3..], ["create: ok", "read back: ok", "delete: ok"]);
+    assert_eq!(&checks[checks.len() - 3..], ["create: ok", "verify: ok", "delete: ok"]);
     assert!(examined.told("create").starts_with("`kes-doctor--p"));
     assert_eq!(entries(), 0);
 

@@ -48,3 +48,24 @@ fn half_and_double_credentials_are_refused() {
     assert!(choose(NO_FLAGS, &[("KES_CLIENT_KEY", "k")]).contains("MINIO_KES_CERT_FILE"));
     assert!(choose(NO_FLAGS, &[("KES_CLIENT_CERT", "c")]).contains("MINIO_KES_KEY_FILE"));
 }
+
+#[test]
+fn what_must_not_be_left_half_done_ends_before_an_interrupt_counts() {
+    let raise = || {
+        let own = rustix::process::getpid();
+        rustix::process::kill_process(own, rustix::process::Signal::INT).expect("a process may signal itself");
+    };
+    let ended = to_its_end(async {
+        let mut seen = signal(SignalKind::interrupt()).expect("a listener");
+        raise();
+        seen.recv().await;
+        "done"
+    });
+    assert!(matches!(ended, Ok(("done", true))), "{ended:?}");
+    assert!(matches!(to_its_end(async { "done" }), Ok(("done", false))));
+    let cut = until_interrupted(async {
+        raise();
+        std::future::pending::<Result<(), Failure>>().await
+    });
+    assert!(matches!(cut, Err(Failure::Interrupted)), "{cut:?}");
+}

@@ -55,8 +55,9 @@ impl Examination<'_> {
     async fn connect(&self, endpoint: &Endpoint, findings: &mut Vec<Finding>) -> Option<TcpStream> {
         let host = endpoint.host();
         let lookup = timeout(self.limit, tokio::net::lookup_host((host, endpoint.port()))).await;
-        let mut addresses: Vec<SocketAddr> = match lookup.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(addresses) => addresses.collect(),
+        let found = lookup.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(Iterator::collect);
+        let mut addresses: Vec<SocketAddr> = match found.and_then(at_least_one) {
+            Ok(addresses) => addresses,
             Err(error) => {
                 let hint = "check the name, /etc/hosts and the resolver of this machine";
                 findings.push(Finding::problem("dns", format!("cannot find `{host}`: {error}"), hint));
@@ -188,6 +189,10 @@ impl Examination<'_> {
         let builder = builder.connect_timeout(self.limit).timeout(self.limit);
         builder.retry_pause(Duration::ZERO, Duration::ZERO).build().map_err(|error| error.to_string())
     }
+}
+
+fn at_least_one(addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+    if addresses.is_empty() { Err(io::Error::other("the name has no address")) } else { Ok(addresses) }
 }
 
 fn tcp_hint(error: &io::Error, endpoint: &Endpoint) -> &'static str {

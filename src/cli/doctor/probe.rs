@@ -51,16 +51,16 @@ pub(super) async fn findings(
 
 async fn read(store: &Guard, name: &KeyName, value: &SecretBytes) -> Finding {
     match store.get(name).await {
-        Ok(Some(stored)) if stored.same_as(value) => Finding::ok("read back", "it was read as it was written"),
+        Ok(Some(stored)) if stored.same_as(value) => Finding::ok("verify", "it was read as it was written"),
         Ok(Some(_)) => {
             let hint = "nothing that is stored there can be relied on: look for what changes it";
-            Finding::problem("read back", "what was read is not what was written", hint)
+            Finding::problem("verify", "what was read is not what was written", hint)
         }
         Ok(None) => {
             let hint = "several servers must see one key store at once: look for copies, caches and replicas of it";
-            Finding::problem("read back", "what was created is not there", hint)
+            Finding::problem("verify", "what was created is not there", hint)
         }
-        Err(error) => failed("read back", "what was created cannot be read", &error),
+        Err(error) => failed("verify", "what was created cannot be read", &error),
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_store_that_works_is_as_it_was_before() {
         let store = FaultyStore::healthy();
-        let expected = [("create", State::Ok), ("read back", State::Ok), ("delete", State::Ok)];
+        let expected = [("create", State::Ok), ("verify", State::Ok), ("delete", State::Ok)];
         assert_eq!(probe(&store).await, expected);
         assert!(is_empty(&store).await);
     }
@@ -126,10 +126,7 @@ mod tests {
         for fault in [Fault::Denied, Fault::Garbage(b"other".to_vec())] {
             let store = FaultyStore::healthy();
             store.always(Operation::Get, fault);
-            assert_eq!(
-                probe(&store).await,
-                [("create", State::Ok), ("read back", State::Problem), ("delete", State::Ok)]
-            );
+            assert_eq!(probe(&store).await, [("create", State::Ok), ("verify", State::Problem), ("delete", State::Ok)]);
             assert!(is_empty(&store).await);
         }
     }
