@@ -257,3 +257,50 @@ impl ServerCertVerifier for Recorder {
         self.verifier.supported_verify_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn authority() -> (CertificateDer<'static>, Issuer<'static, KeyPair>) {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "some CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate").der().clone();
+        (certificate, Issuer::new(params, key))
+    }
+
+    fn trusting(certificate: &CertificateDer<'_>) -> Inspector {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), crate::pem::write_certificate(certificate)).expect("written");
+        Inspector::new(&[file.path().to_owned()], None, false).expect("an inspector")
+    }
+
+    #[test]
+    fn trust_name_and_time_are_three_questions() {
+        let (ca, issuer) = authority();
+        let (stranger, _) = authority();
+        let mut params = CertificateParams::new(["kes.example".to_owned(), "192.0.2.7".to_owned()]).expect("names");
+        (params.not_before, params.not_after) = (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
+        let key = KeyPair::generate().expect("a key");
+        let shown = params.signed_by(&key, &issuer).expect("a certificate").der().clone();
+        let judge = |inspector: &Inspector, name: &'static str| {
+            let name = ServerName::try_from(name).expect("a name");
+            inspector.judge(&shown, std::slice::from_ref(&ca), &name).expect("a certificate")
+        };
+        let seen = judge(&trusting(&ca), "kes.example");
+        assert_eq!((seen.trust, seen.covers_name, seen.further), (Ok(()), true, 1), "it has expired, and that is all");
+        assert_eq!((seen.issuer.as_str(), seen.not_after), ("CN=some CA", 1_577_836_800));
+        assert_eq!(seen.names, ["kes.example", "192.0.2.7"]);
+        assert!(judge(&trusting(&ca), "192.0.2.7").covers_name);
+        let other = judge(&trusting(&ca), "other.example");
+        assert_eq!((other.trust, other.covers_name), (Ok(()), false));
+        assert_eq!(judge(&trusting(&stranger), "kes.example").trust, Err(Distrust::AnotherKey));
+        assert_eq!(judge(&trusting(&shown), "kes.example").trust, Ok(()), "trusted itself");
+        let nobody = Inspector { trusted: None, ..trusting(&ca) };
+        assert_eq!(judge(&nobody, "kes.example").trust, Err(Distrust::UnknownIssuer));
+    }
+}
