@@ -6,6 +6,7 @@ use kes_core::key::stored;
 use kes_core::{Key, KeyName};
 use kes_keystores::StoreError;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::table::{Shard, Table};
 use crate::keys::KeyError;
@@ -19,12 +20,14 @@ pub(super) struct Flight {
     outcome: watch::Receiver<Option<Outcome>>,
     /// Whether somebody needs the key, rather than that its entry nears its end.
     awaited: bool,
+    began: Instant,
 }
 
 /// What somebody who needs a key has, or waits for.
 pub(super) enum Joined {
     Cached(Arc<Key>),
-    Flight(watch::Receiver<Option<Outcome>>),
+    /// The outcome, and since when it is waited for.
+    Flight(watch::Receiver<Option<Outcome>>, Instant),
 }
 
 impl Table {
@@ -37,9 +40,9 @@ impl Table {
         }
         if let Some(flight) = shard.flights.get_mut(name) {
             flight.awaited = true;
-            return Joined::Flight(flight.outcome.clone());
+            return Joined::Flight(flight.outcome.clone(), flight.began);
         }
-        Joined::Flight(self.start(&mut shard, name, true))
+        Joined::Flight(self.start(&mut shard, name, true), Instant::now())
     }
 
     /// Fetches a key again that is cached, unless a fetch is under way. Nobody waits for it.
@@ -52,7 +55,7 @@ impl Table {
 
     fn start(self: &Arc<Self>, shard: &mut Shard, name: &KeyName, awaited: bool) -> watch::Receiver<Option<Outcome>> {
         let (sender, outcome) = watch::channel(None);
-        shard.flights.insert(name.clone(), Flight { outcome: outcome.clone(), awaited });
+        shard.flights.insert(name.clone(), Flight { outcome: outcome.clone(), awaited, began: Instant::now() });
         let flight = InFlight { table: Arc::clone(self), name: name.clone(), outcome: outcome.clone() };
         tokio::spawn(async move {
             let result = flight.table.read_store(&flight.name).await;

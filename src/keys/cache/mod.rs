@@ -15,7 +15,7 @@
 //! the store is down.
 //!
 //! An entry can be made *due*, by a reload or where nobody knows what became of a create: its next use fetches it again.
-//! Until a fetch has succeeded it stays good by the rules above, so that a store which fails takes no key away
+//! Until a fetch has succeeded it stays good by the rules above, so that a store which fails or hangs takes no key away
 //! (decision 37).
 
 mod entry;
@@ -31,7 +31,7 @@ use kes_core::{Key, KeyName};
 use kes_keystores::{Health, KeyStore, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use self::flight::Joined;
 use self::table::Table;
@@ -52,6 +52,10 @@ pub struct CacheSettings {
     /// Most entries; beyond it the least recently used one goes. Zero: nothing is kept.
     pub max_keys: usize,
 }
+
+/// How long whoever has a key that is only due waits for the store, from the beginning of the fetch on. Most stores have
+/// answered by then; one that hangs is not known to be down before its deadlines have passed.
+const DUE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// See the module's text. Clones are the same cache.
 #[derive(Clone, Debug)]
@@ -87,16 +91,21 @@ impl Cache {
         Some(key)
     }
 
-    /// The key from the store, or `None` if there is no such key. Joins a fetch that is under way. If it fails, a cached
-    /// key that was only due is the answer.
+    /// The key from the store, or `None` if there is no such key. Joins a fetch that is under way. If it fails, or takes
+    /// longer than a second, a cached key that was only due is the answer.
     ///
     /// # Errors
     /// The store failed, or the entry is no key.
     pub async fn fetch(&self, name: &KeyName) -> Result<Option<Arc<Key>>, KeyError> {
-        let mut outcome = match self.table.join_or_start(name) {
+        let (mut outcome, began) = match self.table.join_or_start(name) {
             Joined::Cached(key) => return Ok(Some(key)),
-            Joined::Flight(outcome) => outcome,
+            Joined::Flight(outcome, began) => (outcome, began),
         };
+        let late = timeout_at(began + DUE_PATIENCE, outcome.wait_for(Option::is_some)).await.is_err();
+        if let Some(cached) = late.then(|| self.table.living(name)).flatten() {
+            tracing::debug!("key `{name}` is used as it was cached: the key store is slow");
+            return Ok(Some(cached));
+        }
         let ended = outcome.wait_for(Option::is_some).await.map(|outcome| (*outcome).clone());
         let fetched = ended.ok().flatten().unwrap_or_else(|| {
             Err(StoreError::Unavailable(format!("the fetch of key `{name}` ended without an outcome")).into())

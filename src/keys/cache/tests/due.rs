@@ -72,6 +72,27 @@ async fn while_the_store_fails_a_key_that_is_due_serves_as_long_as_it_would_have
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_keeps_nobody_from_a_key_that_is_only_due() {
+    let fixture = Fixture::with_keys(SETTINGS, &["a", "b"]).await;
+    fixture.get("a").await;
+    fixture.keys.cache().make_all_due();
+    fixture.store.always(Operation::Get, Fault::Hang);
+    let begin = Instant::now();
+    assert_eq!(fixture.get("a").await, Got::Key);
+    assert_eq!(begin.elapsed(), DUE_PATIENCE);
+    assert_eq!(fixture.get("a").await, Got::Key);
+    assert_eq!((begin.elapsed(), fixture.reads()), (DUE_PATIENCE, 2), "at once, and by the same fetch");
+    let waiting = fixture.getting("b").await;
+    advance(DUE_PATIENCE + SECOND).await;
+    assert!(!waiting.is_finished(), "who has no key waits for the store");
+    fixture.delete_elsewhere("a").await;
+    fixture.store.heal();
+    fixture.store.release();
+    assert_eq!(waiting.await.expect("no panic"), Got::Key);
+    assert_eq!(fixture.get("a").await, Got::Absent, "what the fetch has found counts");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_waits_for_a_store_that_is_known_to_be_down() {
     let fixture = Fixture::with_keys(CacheSettings { offline: DAY, ..SETTINGS }, &["a"]).await;
     fixture.get("a").await;
