@@ -64,6 +64,16 @@ pub(crate) fn is_glob(mut pattern: &[u8]) -> bool {
     true
 }
 
+/// What every text that matches begins with, and whether that is the only text that matches.
+pub(crate) fn literal_prefix(mut pattern: &[u8]) -> (Vec<u8>, bool) {
+    let mut prefix = Vec::new();
+    while let Some((Step::One(One::Literal(byte)), used)) = step(pattern) {
+        prefix.push(byte);
+        pattern = &pattern[used..];
+    }
+    (prefix, pattern.is_empty())
+}
+
 /// The first step of a pattern and its length in bytes.
 fn step(pattern: &[u8]) -> Option<(Step<'_>, usize)> {
     match *pattern.first()? {

@@ -13,6 +13,7 @@ pub mod name;
 pub mod pattern;
 pub mod policy;
 pub mod secret;
+pub mod selection;
 
 pub use api_key::ApiKey;
 pub use caller::{Access, Caller};
@@ -23,3 +24,4 @@ pub use name::{InvalidName, KeyName, PolicyName};
 pub use pattern::ListPattern;
 pub use policy::{Policy, Rule};
 pub use secret::{Secret, SecretBytes, SecretText};
+pub use selection::KeySelection;

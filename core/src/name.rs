@@ -68,6 +68,12 @@ impl KeyName {
     pub fn is_reserved(&self) -> bool {
         is_reserved(&self.0)
     }
+
+    /// The name of the key whose record this is; `None` for names that are not reserved.
+    #[must_use]
+    pub fn record_of(&self) -> Option<&str> {
+        record_of(&self.0)
+    }
 }
 
 impl FromStr for KeyName {
@@ -138,15 +144,17 @@ fn is_segment(text: &str) -> bool {
 
 /// The grammar of reserved names, `^[0-9A-Za-z_-]{1,80}--[a-z][0-9]{1,19}-$` (decision 33).
 fn is_reserved(text: &str) -> bool {
-    let Some(rest) = text.strip_suffix('-') else { return false };
+    record_of(text).is_some()
+}
+
+/// What stands before the service's part of a reserved name.
+fn record_of(text: &str) -> Option<&str> {
+    let rest = text.strip_suffix('-')?;
     let without_digits = rest.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = rest.len() - without_digits.len();
-    let Some(base) =
-        without_digits.strip_suffix(|c: char| c.is_ascii_lowercase()).and_then(|rest| rest.strip_suffix("--"))
-    else {
-        return false;
-    };
-    (1..=19).contains(&digits) && (1..=MAX_NAME_BYTES).contains(&base.len()) && base.bytes().all(is_name_byte)
+    let base = without_digits.strip_suffix(|c: char| c.is_ascii_lowercase())?.strip_suffix("--")?;
+    let fits = (1..=19).contains(&digits) && (1..=MAX_NAME_BYTES).contains(&base.len());
+    (fits && base.bytes().all(is_name_byte)).then_some(base)
 }
 
 #[cfg(test)]
@@ -199,6 +207,7 @@ mod tests {
         for name in ["my-key--v2-", "a--b1700000000-", "a-b--c--z9-", "----v1-", longest.as_str()] {
             let name = KeyName::stored(name).expect("a reserved name");
             assert!(name.is_reserved() && !name.is_strict());
+            assert!(name.as_str().starts_with(&format!("{}--", name.record_of().expect("a record"))));
             assert!(KeyName::existing(name.as_str()).is_err());
         }
         for name in ["my-key--v-", "my-key--2-", "my-key--V2-", "my-key-v2-", "--v2-", "my-key--v2", "a.b--v2-"] {

@@ -56,6 +56,17 @@ pub fn check(settings: &settings::KeyStore) -> Result<(), ConnectError> {
     built(settings).map(drop)
 }
 
+/// Whether both settings name the same store, as far as that can be known without asking it.
+#[must_use]
+pub fn is_same(one: &settings::KeyStore, other: &settings::KeyStore) -> bool {
+    if let (settings::KeyStore::FileSystem(one), settings::KeyStore::FileSystem(other)) = (one, other)
+        && let (Ok(one), Ok(other)) = (one.path.canonicalize(), other.path.canonicalize())
+    {
+        return one == other;
+    }
+    one == other
+}
+
 /// The stores of this build.
 enum Built<'a> {
     FileSystem(&'a settings::FileSystem),
@@ -110,6 +121,16 @@ mod tests {
     #[test]
     fn a_store_that_is_not_built_is_named() {
         assert_eq!(not_built("vault").to_string(), "keystore.vault: not available in this build; hint: it has `fs`");
+    }
+
+    #[test]
+    fn a_directory_by_another_path_is_the_same_store() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (one, other) = (directory.path().join("one"), directory.path().join("other"));
+        std::fs::create_dir(&one).expect("a directory");
+        assert!(!is_same(&fs(&one), &fs(&other)) && is_same(&fs(&other), &fs(&other)));
+        std::os::unix::fs::symlink(&one, &other).expect("a link");
+        assert!(is_same(&fs(&one), &fs(&other)));
     }
 
     #[tokio::test]

@@ -287,6 +287,10 @@ impl KeyStore for FaultyStore {
         self.call(Operation::List, |_| None, self.store.list(prefix, start_at, limit)).await
     }
 
+    async fn unlisted(&self) -> Result<Vec<String>, StoreError> {
+        self.call(Operation::List, |_| None, self.store.unlisted()).await
+    }
+
     async fn status(&self) -> Result<Duration, StoreError> {
         self.call(Operation::Status, |_| None, self.store.status()).await
     }

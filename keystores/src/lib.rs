@@ -10,6 +10,7 @@
 //! | a directory of files | [`fs`] |
 //! | volatile memory | [`memory`] |
 //! | deadlines, retries, bounds and a circuit breaker around any store | [`guard`] |
+//! | copying all keys of one store to another | [`migration`] |
 //! | the contract as tests; faults on demand (feature `conformance`) | `conformance`, `fault` |
 
 use std::fmt;
@@ -28,11 +29,13 @@ pub mod fs;
 pub mod guard;
 mod listing;
 pub mod memory;
+pub mod migration;
 
 pub use connect::{ConnectError, Start, connect};
 pub use fs::FileStore;
 pub use guard::{Guard, Health, Observer, Operation};
 pub use memory::MemoryStore;
+pub use migration::Migration;
 
 /// Most bytes that a store returns as one value; a longer entry is [`StoreError::Corrupt`].
 pub const MAX_VALUE_BYTES: usize = 1024 * 1024;
@@ -153,6 +156,15 @@ pub trait KeyStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// An incomplete answer is an error, never a short page.
     async fn list(&self, prefix: &str, start_at: Option<&str>, limit: usize) -> Result<Page, StoreError>;
+
+    /// What is in the same place and in no listing, sorted: keys whose names only older releases allowed, and what is
+    /// no key at all. For [`migration`], which tells what it leaves behind. A store that cannot tell has nothing to say.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    async fn unlisted(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// Whether the store can work, and how long it took to find out.
     ///

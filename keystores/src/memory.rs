@@ -70,6 +70,12 @@ impl KeyStore for MemoryStore {
         Ok(listing::page(entries.keys().filter_map(|name| listing::listed(name.as_str())), prefix, start_at, limit))
     }
 
+    async fn unlisted(&self) -> Result<Vec<String>, StoreError> {
+        let entries = self.entries();
+        let hidden = entries.keys().filter(|name| listing::listed(name.as_str()).is_none());
+        Ok(hidden.map(|name| name.as_str().to_owned()).collect())
+    }
+
     async fn status(&self) -> Result<Duration, StoreError> {
         Ok(LATENCY)
     }

@@ -64,7 +64,7 @@ struct CredentialFlags {
 }
 
 /// clap keeps clones of values; behind the reference there is one, which is wiped.
-fn secret(text: &str) -> Result<Arc<SecretText>, std::convert::Infallible> {
+pub(crate) fn secret(text: &str) -> Result<Arc<SecretText>, std::convert::Infallible> {
     Ok(Arc::new(text.into()))
 }
 

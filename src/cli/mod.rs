@@ -16,6 +16,7 @@ mod key;
 mod log;
 mod ls;
 mod metric;
+mod migrate;
 mod output;
 mod password;
 mod policy;
@@ -64,6 +65,7 @@ enum Command {
     #[command(name = "status")]
     Status(status::StatusCommand),
     Metric(metric::Metric),
+    Migrate(migrate::Migrate),
     #[command(hide = true)]
     Tool(tool::Tool),
 }
@@ -99,6 +101,7 @@ fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Command::Log(args)) => args.run(),
         Some(Command::Status(args)) => args.run(),
         Some(Command::Metric(args)) => args.run(),
+        Some(Command::Migrate(args)) => args.run(),
         Some(Command::Tool(args)) => tool::run(args),
         None if kes.version => output::print(usage::version().as_bytes()),
         None => Err(Failure::Usage(usage::help(&command))),

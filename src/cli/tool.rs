@@ -4,11 +4,12 @@ use clap::{Args, Subcommand};
 
 use crate::cli::failure::Failure;
 use crate::cli::identity::{New, Of};
+use crate::cli::migrate::Migrate;
 use crate::cli::usage;
 
 /// Old spellings of other commands
 #[derive(Args, Debug)]
-#[command(override_usage = "kes tool identity COMMAND", after_help = usage::examples!("kes identity of public.crt"))]
+#[command(override_usage = "kes tool COMMAND", after_help = usage::examples!("kes identity of public.crt"))]
 pub(crate) struct Tool {
     #[command(subcommand)]
     command: Command,
@@ -17,6 +18,7 @@ pub(crate) struct Tool {
 #[derive(Debug, Subcommand)]
 enum Command {
     Identity(Identity),
+    Migrate(Migrate),
 }
 
 /// Old spelling of `kes identity`
@@ -50,7 +52,10 @@ struct OldNew {
 }
 
 pub(crate) fn run(tool: Tool) -> Result<(), Failure> {
-    let Command::Identity(identity) = tool.command;
+    let identity = match tool.command {
+        Command::Identity(identity) => identity,
+        Command::Migrate(migrate) => return migrate.run(),
+    };
     match identity.command {
         IdentityCommand::New(old) => old.new.run_as_tool(old.time),
         IdentityCommand::Of(of) => of.run_as_tool(),

@@ -29,8 +29,12 @@ pub(super) fn most_connections() -> usize {
     connections.and_then(|connections| usize::try_from(connections).ok()).unwrap_or(usize::MAX)
 }
 
-/// Switches core dumps off, and keeps others of the same user from looking into the memory.
-pub(super) fn no_dumps() -> rustix::io::Result<()> {
+/// Switches core dumps off, and keeps others of the same user from looking into the memory. For every process that is
+/// going to hold root keys, before it does.
+///
+/// # Errors
+/// The kernel refuses, which no usual one does.
+pub fn no_dumps() -> rustix::io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
 }

@@ -27,6 +27,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use crate::server::log::ErrorLog;
 use crate::server::{ConnectionLimits, Health, Listen, Server, Settings};
 use banner::Banner;
+pub use harden::no_dumps;
 use notify::Notifier;
 use reload::{Fixed, Reloads};
 use store::StorePlan;
@@ -95,7 +96,7 @@ struct Origin {
 /// Runs the server until it is told to stop.
 pub fn run(options: &Options) -> ExitCode {
     // Before any secret is read.
-    if let Err(error) = harden::no_dumps() {
+    if let Err(error) = no_dumps() {
         say(&format!("WARNING: core dumps cannot be switched off: {error}"));
     }
     let outcome = plan(options).and_then(|(plan, origin)| {

@@ -22,6 +22,7 @@ fn help_that_was_asked_for_goes_to_stdout() {
         "log",
         "status",
         "metric",
+        "migrate",
     ] {
         let words: Vec<&str> = path.split_whitespace().collect();
         let long = kes(words.iter().chain(&["--help"])).run().ok();

@@ -7,6 +7,7 @@ mod healthcheck;
 mod help;
 mod identity;
 mod key;
+mod migrate;
 mod policy;
 mod program;
 mod server;

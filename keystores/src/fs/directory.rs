@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::names;
 use super::system::{System, file_type, text};
 use crate::{StoreError, listing};
 
@@ -97,6 +98,19 @@ impl Directory {
                 names.push(name);
             }
         }
+        Ok(names)
+    }
+
+    /// All entries that listings do not show, but what writers have in hand, sorted.
+    pub(super) fn unlisted(&self, opened: &Opened) -> Result<Vec<String>, StoreError> {
+        let mut names = Vec::new();
+        for (name, kind) in self.entries(opened)? {
+            let listed = listing::listed(&name).is_some() && self.is_regular(opened, &name, kind)?;
+            if !listed && !names::is_temporary(&name) {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
         Ok(names)
     }
 

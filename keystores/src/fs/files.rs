@@ -78,6 +78,13 @@ impl Files {
         Ok(listing::page(names.into_iter(), prefix, start_at, limit))
     }
 
+    pub(super) fn unlisted(&self) -> Result<Vec<String>, StoreError> {
+        let opened = self.directory.open()?;
+        let names = self.directory.unlisted(&opened)?;
+        self.directory.confirm(&opened)?;
+        Ok(names)
+    }
+
     fn publish(&self, opened: &Opened, name: &KeyName, value: &SecretBytes) -> Result<Created, StoreError> {
         let first = self.way.get().copied().unwrap_or(Way::Unnamed);
         match publish(&*self.system, opened.descriptor(), name.as_str(), value, first) {

@@ -124,6 +124,10 @@ impl KeyStore for FileStore {
         self.run(move |files| files.list(&prefix, start_at.as_deref(), limit)).await
     }
 
+    async fn unlisted(&self) -> Result<Vec<String>, StoreError> {
+        self.run(Files::unlisted).await
+    }
+
     async fn status(&self) -> Result<Duration, StoreError> {
         let begin = Instant::now();
         self.run(|files| files.directory.open().map(drop)).await?;

@@ -192,6 +192,12 @@ impl KeyStore for Guard {
         Ok(self.until_closed(answer).await?.value)
     }
 
+    async fn unlisted(&self) -> Result<Vec<String>, StoreError> {
+        let answer =
+            self.run(Operation::List, self.deadline(), |store| Box::pin(async move { store.unlisted().await }));
+        Ok(self.until_closed(answer).await?.value)
+    }
+
     async fn status(&self) -> Result<Duration, StoreError> {
         self.until_closed(self.prober.status()).await
     }

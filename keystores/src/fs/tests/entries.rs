@@ -139,3 +139,16 @@ async fn listings_show_files_only_even_if_the_directory_does_not_tell() {
     symlink("my-key", place.entry("link")).expect("a link");
     assert_eq!(store.list("", None, 10).await.expect("list").names, [name("my-key")]);
 }
+
+#[tokio::test]
+async fn what_no_listing_shows_is_told_when_asked_for() {
+    let place = Place::new();
+    let store = place.store().await;
+    for (text, content) in [("my-key", GENERATION_2), ("my.key", GENERATION_2), ("README.md", "# keys")] {
+        place.plant(text, content.as_bytes()).await;
+    }
+    place.plant(&names::temporary(), b"being written").await;
+    fs::create_dir(place.entry("directory")).expect("a directory");
+    symlink("my-key", place.entry("link")).expect("a link");
+    assert_eq!(store.unlisted().await.expect("unlisted"), ["README.md", "directory", "link", "my.key"]);
+}
