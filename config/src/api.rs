@@ -36,6 +36,9 @@ pub const PATHS: [&str; 22] = [
     "/v1/log/audit",
 ];
 
+/// Further paths of some APIs, from releases up to v0.17. Requests and rules may name them.
+pub const HISTORIC_PATHS: [&str; 2] = ["/v1/log/error/trace", "/v1/log/audit/trace"];
+
 /// The APIs that may be called without a certificate, if the operator wishes (decision 7).
 pub const SKIP_AUTH_PATHS: [&str; 4] = ["/v1/ready", "/v1/status", "/v1/metrics", "/v1/api"];
 

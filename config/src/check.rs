@@ -1,5 +1,11 @@
 //! File → [`Config`]: every topic in turn, and what holds between them.
 
+use std::collections::BTreeMap;
+
+use kes_core::Access;
+
+use crate::api::ApiSettings;
+use crate::keystore::KeyStore;
 use crate::report::Report;
 use crate::section::Section;
 use crate::tree::Entry;
@@ -8,11 +14,24 @@ use crate::{
     proxy_protocol, shutdown, tls,
 };
 
+/// What can be had of a file that lacks something.
+#[derive(Debug, Default)]
+pub(crate) struct Fragments {
+    pub(crate) access: Option<Access>,
+    pub(crate) tls: Option<tls::Tls>,
+    pub(crate) api: BTreeMap<String, ApiSettings>,
+    pub(crate) keystore: Option<KeyStore>,
+}
+
 /// The only format of the file that there is.
 const VERSION: &str = "v1";
 
-/// Checks the whole tree. `None`, or a configuration beside which errors were reported, must not be used.
-pub(crate) fn check(tree: &[Entry], overrides: &Overrides, report: &mut Report<'_>) -> Option<Config> {
+/// Checks the whole tree. A configuration beside which errors were reported must not be used.
+pub(crate) fn check(
+    tree: &[Entry],
+    overrides: &Overrides,
+    report: &mut Report<'_>,
+) -> Result<Box<Config>, Box<Fragments>> {
     let mut root = Section::root(tree);
     version(&mut root, report);
     let address = match overrides.address {
@@ -41,23 +60,26 @@ pub(crate) fn check(tree: &[Entry], overrides: &Overrides, report: &mut Report<'
     root.reserved("deletion", report);
     root.reserved("lifecycle", report);
     root.finish(report);
-    Some(Config {
-        address,
-        access: access?,
-        tls: tls?,
-        cache,
-        api,
-        log,
-        keys,
-        keystore: keystore?,
-        store_calls,
-        limits,
-        shutdown_grace,
-        health,
-        proxy_protocol,
-        metrics_extended,
-        legacy_error_texts,
-    })
+    match (access, tls, keystore) {
+        (Some(access), Some(tls), Some(keystore)) => Ok(Box::new(Config {
+            address,
+            access,
+            tls,
+            cache,
+            api,
+            log,
+            keys,
+            keystore,
+            store_calls,
+            limits,
+            shutdown_grace,
+            health,
+            proxy_protocol,
+            metrics_extended,
+            legacy_error_texts,
+        })),
+        (access, tls, keystore) => Err(Box::new(Fragments { access, tls, api, keystore })),
+    }
 }
 
 /// `version`, which no variable can give: it says how the rest is read.

@@ -15,6 +15,9 @@ use crate::problem::{Problem, Problems};
 use crate::report::{Place, Position, Report};
 use crate::yaml::{self, MAX_FILE_BYTES};
 
+/// The cure for what cannot even be read.
+pub(crate) const WRONG_FILE: &str = "is this the right file?";
+
 /// A configuration that can be used, and what somebody should look at.
 #[derive(Debug)]
 pub struct Loaded {
@@ -53,7 +56,7 @@ pub fn load_with(path: &Path, environment: &dyn Environment, overrides: &Overrid
     let file = path.display().to_string();
     let text = read(path).map_err(|(at, message)| {
         let mut report = Report::new(&file, environment);
-        report.error(&Place { path: String::new(), at }, message, "is this the right file?");
+        report.error(&Place { path: String::new(), at }, message, WRONG_FILE);
         report.into_problems()
     })?;
     parse_with(&file, &text, environment, overrides)
@@ -80,18 +83,18 @@ pub fn parse_with(
     let mut report = Report::new(file, environment);
     let config = yaml::parse(text, &mut report).and_then(|mut tree| {
         modernise(&mut tree, &mut report);
-        check(&tree, overrides, &mut report)
+        check(&tree, overrides, &mut report).ok()
     });
     let failed = report.has_errors();
     let problems = report.into_problems();
     match config {
-        Some(config) if !failed => Ok(Loaded { config, warnings: problems.0 }),
+        Some(config) if !failed => Ok(Loaded { config: *config, warnings: problems.0 }),
         _ => Err(problems),
     }
 }
 
 /// The text of a file, or why there is none. It may hold secrets, so its memory is wiped and never moves.
-fn read(path: &Path) -> Result<Zeroizing<String>, (Position, String)> {
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, (Position, String)> {
     const NO_PLACE: Position = Position { line: 0, column: 0 };
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE_BYTES + 1));
     let limit = MAX_FILE_BYTES as u64 + 1;

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use kes_core::caller::Admin;
+use kes_core::policy::Effect;
 use kes_core::{Access, Identity, Policy, PolicyName, Rule};
 
 use crate::identity;
 use crate::problem::{Wrong, shown};
 use crate::proxy::Proxy;
 use crate::report::Report;
-use crate::rules::{self, Effect};
+use crate::rules::Doubt;
 use crate::section::{Section, Text};
 use crate::tree::Entry;
 
@@ -64,11 +65,11 @@ pub(crate) fn check(
 }
 
 fn rules(policy: &mut Section<'_>, effect: Effect, report: &mut Report<'_>) -> Vec<Rule> {
-    let written: Vec<Text> = policy.literal_list(effect.key(), report).unwrap_or_default();
+    let written: Vec<Text> = policy.literal_list(effect.as_str(), report).unwrap_or_default();
     let rule = |text: &Text| {
         let rule = Rule::new(text.value.as_str());
-        if let Some(Wrong { message, hint }) = rules::doubt(&rule, effect) {
-            report.warning(&text.place, message, hint.unwrap_or_default());
+        if let Some(doubt) = Doubt::about(&rule) {
+            report.warning(&text.place, doubt.message(&rule), doubt.hint(&rule, effect));
         }
         rule
     };

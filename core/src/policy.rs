@@ -7,6 +7,37 @@
 use crate::glob::{glob, is_glob};
 use crate::name::PolicyName;
 
+/// Whether a rule permits or refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The rule permits.
+    Allow,
+    /// The rule refuses, whatever others permit.
+    Deny,
+}
+
+impl Effect {
+    /// `allow` or `deny`, as configurations have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// How a rule is read where it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The rule is the path.
+    Exact,
+    /// The rule ends in `*`, and the path begins with the rest.
+    Prefix,
+    /// Only the shell pattern that the rule was before November 2023 matches. Deny rules alone are read so.
+    Historic,
+}
+
 /// One line of a policy's `allow` or `deny` list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule(String);
@@ -35,7 +66,33 @@ impl Rule {
     /// Whether the rule matches as a deny rule: in today's reading or in the old one.
     #[must_use]
     pub fn denies(&self, path: &str) -> bool {
-        self.matches(path) || glob(self.0.as_bytes(), path.as_bytes()) == Some(true)
+        self.matches(path) || self.matched_once(path)
+    }
+
+    /// How the rule matches a path, if it does. Today's reading counts before the old one.
+    #[must_use]
+    pub fn reading(&self, effect: Effect, path: &str) -> Option<Reading> {
+        match effect {
+            _ if self.matches(path) && self.0.ends_with('*') => Some(Reading::Prefix),
+            _ if self.matches(path) => Some(Reading::Exact),
+            Effect::Deny if self.matched_once(path) => Some(Reading::Historic),
+            Effect::Allow | Effect::Deny => None,
+        }
+    }
+
+    /// Whether the rule matched before November 2023, as a shell pattern.
+    #[must_use]
+    pub fn matched_once(&self, path: &str) -> bool {
+        glob(self.0.as_bytes(), path.as_bytes()) == Some(true)
+    }
+
+    /// Whether this rule matches every path that `other` does, both in today's reading.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(prefix) => other.0.strip_suffix('*').unwrap_or(&other.0).starts_with(prefix),
+            None => self.0 == other.0,
+        }
     }
 
     /// Whether the rule has characters that were wildcards once and are ordinary now.
@@ -164,6 +221,21 @@ mod tests {
         assert!(matches!(policy(&["/v1/key/*/my-key"], &[]).decide("/v1/key/create/my-key"), Decision::NotAllowed));
     }
 
+    #[test]
+    fn a_rule_tells_how_it_is_read() {
+        for (rule, effect, path, reading) in [
+            ("/v1/status", Effect::Allow, "/v1/status", Some(Reading::Exact)),
+            ("/v1/key/list", Effect::Deny, "/v1/key/list/", Some(Reading::Exact)),
+            ("/v1/key/create/a*", Effect::Allow, "/v1/key/create/ab", Some(Reading::Prefix)),
+            ("/v1/key/create/a*", Effect::Deny, "/v1/key/create/ab", Some(Reading::Prefix)),
+            ("/v1/key/*/a*", Effect::Deny, "/v1/key/create/ab", Some(Reading::Historic)),
+            ("/v1/key/*/a*", Effect::Allow, "/v1/key/create/ab", None),
+            ("/v1/key/*/a*", Effect::Deny, "/v1/key/create/b", None),
+        ] {
+            assert_eq!(Rule::new(rule).reading(effect, path), reading, "{rule} on {path}");
+        }
+    }
+
     fn naive_prefix(rule: &str, path: &str) -> bool {
         if rule.is_empty() {
             return false;
@@ -192,6 +264,25 @@ mod tests {
             prop_assume!(!path.is_empty());
             prop_assert_eq!(matches!(decision, Decision::Denied(_)), denied);
             prop_assert_eq!(matches!(decision, Decision::Allowed(_)), allowed);
+        }
+
+        #[test]
+        fn a_rule_that_covers_another_matches_whatever_it_matches(
+            one in "[ab*]{0,3}",
+            other in "[ab*]{0,3}",
+            paths in prop::collection::vec("[ab]{1,4}", 16),
+        ) {
+            let (one, other) = (Rule::new(one), Rule::new(other));
+            for path in paths {
+                prop_assert!(!one.covers(&other) || !other.matches(&path) || one.matches(&path), "{path}");
+            }
+        }
+
+        #[test]
+        fn the_reading_agrees_with_the_match(rule in "[ab/*?]{0,6}", path in "[ab/]{0,8}") {
+            let rule = Rule::new(rule);
+            prop_assert_eq!(rule.reading(Effect::Allow, &path).is_some(), rule.matches(&path));
+            prop_assert_eq!(rule.reading(Effect::Deny, &path).is_some(), rule.denies(&path));
         }
 
         #[test]

@@ -48,12 +48,20 @@ pub async fn connect(settings: &settings::KeyStore, start: Start) -> Result<Arc<
     }
 }
 
-/// Whether this build has the store, so that a configuration can be refused before anything is connected.
+/// What can be said of the store without connecting it: whether this build has it, and what its settings name is of the
+/// right kind. So a configuration can be refused before anything is done.
 ///
 /// # Errors
-/// [`ConnectError::Refused`], with its name.
+/// [`ConnectError::Refused`], beginning with the setting's path.
 pub fn check(settings: &settings::KeyStore) -> Result<(), ConnectError> {
-    built(settings).map(drop)
+    match built(settings)? {
+        Built::FileSystem(fs) if fs.path.metadata().is_ok_and(|found| !found.is_dir()) => {
+            let path = fs.path.display();
+            let hint = "hint: name a directory, or one that does not exist yet";
+            Err(ConnectError::Refused(format!("keystore.fs.path: `{path}` is not a directory; {hint}")))
+        }
+        Built::FileSystem(_) => Ok(()),
+    }
 }
 
 /// Whether both settings name the same store, as far as that can be known without asking it.
@@ -131,6 +139,14 @@ mod tests {
         assert!(!is_same(&fs(&one), &fs(&other)) && is_same(&fs(&other), &fs(&other)));
         std::os::unix::fs::symlink(&one, &other).expect("a link");
         assert!(is_same(&fs(&one), &fs(&other)));
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_directory_is_told_before_anything_is_done() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let error = check(&fs(file.path())).expect_err("a file").to_string();
+        assert!(error.starts_with("keystore.fs.path: `") && error.contains("` is not a directory; hint: "), "{error}");
+        assert!(check(&fs(file.path().with_extension("missing"))).is_ok());
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use kes_client::pem::{self, PemError};
 use kes_client::{Builder, Client, ClientIdentity, Endpoint, InvalidIdentity};
-use kes_core::{ApiKey, SecretBytes, SecretText};
+use kes_core::{ApiKey, Identity, SecretBytes, SecretText};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::failure::Failure;
@@ -81,8 +81,24 @@ impl Connection {
         &self,
         command: impl FnOnce(Client) -> F,
     ) -> Result<T, Failure> {
-        let client = self.client(self.servers()?, self.identity()?)?;
-        until_interrupted(command(client))
+        self.run_as(|_, client| command(client))
+    }
+
+    /// As [`Connection::run`], for a command that wants to know who it is.
+    pub(crate) fn run_as<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        command: impl FnOnce(Identity, Client) -> F,
+    ) -> Result<T, Failure> {
+        let servers = self.servers()?;
+        let identity = self.identity()?;
+        let caller = identity.identity().clone();
+        let client = self.client(servers, identity)?;
+        until_interrupted(command(caller, client))
+    }
+
+    /// Whether a flag says which server is meant.
+    pub(crate) fn names_server_by_flag(&self) -> bool {
+        self.server.is_some()
     }
 
     /// Runs a command with a client of each server, at the same time.

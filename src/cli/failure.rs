@@ -12,6 +12,10 @@ pub(crate) enum Failure {
     Error(String),
     /// Arguments were missing: the usage text.
     Usage(String),
+    /// The answer is no, or a list of problems, and the output has said so.
+    Told,
+    /// The question has an answer that cannot be had: one line for people.
+    CannotTell(String),
     /// Ctrl-C. Whoever pressed it knows.
     Interrupted,
     /// Nobody reads the output any more.
@@ -19,6 +23,9 @@ pub(crate) enum Failure {
 }
 
 const EXIT_USAGE: u8 = 2;
+
+/// Neither yes nor no.
+const EXIT_CANNOT_TELL: u8 = 3;
 
 /// 128 plus the number of SIGINT.
 const EXIT_INTERRUPTED: u8 = 130;
@@ -33,18 +40,25 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         let mut stderr = std::io::stderr();
         // Where even this cannot be written, the exit code has to do.
+        let mut say = |text: &str| {
+            let style = output::Style::of_stderr(std::io::stderr().is_terminal());
+            let _ = writeln!(stderr, "{} {}", style.paint(Colour::Error, "Error:"), text.trim_end());
+        };
         match self {
             Self::Error(text) => {
-                let style = output::Style::of_stderr(stderr.is_terminal());
-                let _ = writeln!(stderr, "{} {}", style.paint(Colour::Error, "Error:"), text.trim_end());
+                say(&text);
                 ExitCode::FAILURE
+            }
+            Self::CannotTell(text) => {
+                say(&text);
+                ExitCode::from(EXIT_CANNOT_TELL)
             }
             Self::Usage(text) => {
                 let _ = stderr.write_all(text.as_bytes());
                 ExitCode::from(EXIT_USAGE)
             }
             Self::Interrupted => ExitCode::from(EXIT_INTERRUPTED),
-            Self::OutputClosed => ExitCode::FAILURE,
+            Self::Told | Self::OutputClosed => ExitCode::FAILURE,
         }
     }
 }

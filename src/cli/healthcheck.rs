@@ -162,9 +162,8 @@ fn plain(address: SocketAddr) -> Result<Target, Failure> {
 /// The `health.address` of a configuration. What else is wrong with that is told by others, in more than one line.
 fn health_address(file: &Path) -> Result<SocketAddr, Failure> {
     let shown = file.display();
-    let loaded = kes_config::load(file, &ProcessEnvironment).map_err(|_| {
-        Failure::error(format!("'{shown}' cannot be used; hint: 'kes server --config {shown} --check' says why"))
-    })?;
+    let loaded = kes_config::load(file, &ProcessEnvironment)
+        .map_err(|_| Failure::error(format!("'{shown}' cannot be used; hint: 'kes config check {shown}' says why")))?;
     loaded
         .config
         .health

@@ -4,11 +4,13 @@
 //! the reference reads them ([`flags`]): scripts depend on `-k=false`, on the texts of errors and on flags that may stand
 //! anywhere after the command.
 
+mod config;
 mod connect;
 mod doctor;
 mod duration;
 mod encoding;
 mod failure;
+mod findings;
 mod flags;
 mod healthcheck;
 mod identity;
@@ -60,6 +62,7 @@ enum Command {
     Key(key::Key),
     Identity(identity::Identity),
     Policy(policy::Policy),
+    Config(config::Config),
     Ls(ls::Ls),
     Log(log::Log),
     #[command(name = "status")]
@@ -97,6 +100,7 @@ fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Command::Key(args)) => key::run(args),
         Some(Command::Identity(args)) => identity::run(args),
         Some(Command::Policy(args)) => policy::run(args),
+        Some(Command::Config(args)) => config::run(args),
         Some(Command::Ls(args)) => args.run(),
         Some(Command::Log(args)) => args.run(),
         Some(Command::Status(args)) => args.run(),

@@ -5,6 +5,7 @@
 
 mod activation;
 mod banner;
+mod check;
 mod dev;
 mod harden;
 mod interfaces;
@@ -20,13 +21,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kes_config::{Loaded, Log, Overrides, ProcessEnvironment};
+use kes_config::{Loaded, Log, Overrides, ProcessEnvironment, Severity};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::server::log::ErrorLog;
 use crate::server::{ConnectionLimits, Health, Listen, Server, Settings};
 use banner::Banner;
+pub use check::check;
 pub use harden::no_dumps;
 use notify::Notifier;
 use reload::{Fixed, Reloads};
@@ -37,6 +39,9 @@ const EXIT_CONFIGURATION: u8 = 78;
 
 /// What the banner of a start ends with; scripts wait for it.
 const RUNNING: &str = "=> Server is up and running...";
+
+/// What a check says that finds nothing wrong.
+const VALID: &str = "The configuration is valid.\n";
 
 /// The options of `kes server`.
 #[derive(Debug, Default)]
@@ -99,12 +104,17 @@ pub fn run(options: &Options) -> ExitCode {
     if let Err(error) = no_dumps() {
         say(&format!("WARNING: core dumps cannot be switched off: {error}"));
     }
-    let outcome = plan(options).and_then(|(plan, origin)| {
-        if options.check {
-            print("The configuration is valid.\n");
-            return Ok(());
+    let outcome = origin(options).and_then(|origin| match (options.check, origin) {
+        (true, Some(origin)) => check_only(&origin),
+        (false, Some(origin)) => start(read(&origin)?, Some(origin)),
+        (is_check, None) => {
+            let plan = dev::plan(address(options))?;
+            if is_check {
+                print(VALID);
+                return Ok(());
+            }
+            start(plan, None)
         }
-        start(plan, origin)
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,10 +125,14 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-/// The plan, and where it came from; from nowhere for a development server, which never reloads.
-fn plan(options: &Options) -> Result<(Plan, Option<Origin>), Failure> {
+/// What `--addr` says, if anything.
+fn address(options: &Options) -> Option<&str> {
+    options.address.as_deref().filter(|text| !text.is_empty())
+}
+
+/// Where the configuration is; nowhere for a development server, which never reloads.
+fn origin(options: &Options) -> Result<Option<Origin>, Failure> {
     let verify_clients = warn_of_old_flags(options)?;
-    let address = options.address.as_deref().filter(|text| !text.is_empty());
     if options.dev {
         if options.config.is_some() {
             return Err(Failure::other("'--dev' and '--config' exclude each other. See 'kes server --help'"));
@@ -126,20 +140,33 @@ fn plan(options: &Options) -> Result<(Plan, Option<Origin>), Failure> {
         if verify_clients {
             return Err(Failure::other("'--dev' cannot verify clients: remove '--auth=on'. See 'kes server --help'"));
         }
-        return Ok((dev::plan(address)?, None));
+        return Ok(None);
     }
     let Some(path) = &options.config else {
         let message = "no configuration: '--config FILE' names it, and '--dev' needs none. See 'kes server --help'";
         return Err(Failure::other(message));
     };
     let overrides = Overrides {
-        address: address.map(kes_config::parse_address).transpose().map_err(bad_address)?,
+        address: address(options).map(kes_config::parse_address).transpose().map_err(bad_address)?,
         key: options.key.clone(),
         cert: options.cert.clone(),
         verify_clients,
     };
-    let origin = Origin { path: path.clone(), overrides };
-    Ok((read(&origin)?, Some(origin)))
+    Ok(Some(Origin { path: path.clone(), overrides }))
+}
+
+/// Tells all problems of a configuration and its files.
+fn check_only(origin: &Origin) -> Result<(), Failure> {
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        check(&origin.path, &origin.overrides).into_iter().partition(|problem| problem.severity == Severity::Error);
+    for warning in &warnings {
+        say(&warning.to_string());
+    }
+    if errors.is_empty() {
+        print(VALID);
+        return Ok(());
+    }
+    Err(Failure::configuration(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
 /// Reads and checks a configuration and its files.

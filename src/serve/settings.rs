@@ -1,6 +1,7 @@
 //! From what the configuration means to what the server is made of.
 
-use kes_config::{Cache, Config, Limits, Proxy};
+use kes_config::{Cache, Config, Limits, Proxy, Tls};
+use kes_core::SecretText;
 
 use super::banner::Banner;
 use super::harden::MemoryLocking;
@@ -18,8 +19,7 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
     // Some key stores are read and cannot be had yet.
     kes_keystores::connect::check(&config.keystore).map_err(Failure::configuration)?;
     let mode = ClientMode { required: !config.any_skip_auth(), verified: config.tls.verify_clients };
-    let files =
-        TlsFiles { key: config.tls.key, cert: config.tls.cert, password: config.tls.password, ca: config.tls.ca };
+    let files = files(&config.tls);
     let watch = TlsWatch { every: config.tls.watch, expiry_warnings: config.tls.expiry_warnings };
     let tls = TlsState::load(files, mode).map_err(Failure::configuration)?.watched(watch);
     if let Some(warning) = tls.warning() {
@@ -65,7 +65,13 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
     })
 }
 
-fn proxies(proxy: Proxy) -> Result<Proxies, Failure> {
+/// The files of TLS, and what opens them.
+pub(super) fn files(tls: &Tls) -> TlsFiles {
+    let password = tls.password.as_ref().map(|password| SecretText::from(password.expose()));
+    TlsFiles { key: tls.key.clone(), cert: tls.cert.clone(), password, ca: tls.ca.clone() }
+}
+
+pub(super) fn proxies(proxy: Proxy) -> Result<Proxies, Failure> {
     let header = proxy.header;
     // The configuration has looked at the characters; what is left is the length.
     Proxies::new(proxy.identities, &header).map_err(|error| {

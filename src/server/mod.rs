@@ -6,6 +6,7 @@
 //!
 //! A background task always has an owner, who ends and joins it: [`Server::run`].
 
+pub mod authorize;
 mod body;
 mod certificate;
 mod connection;
@@ -58,8 +59,8 @@ pub use metrics::Metrics;
 pub use proxy::Proxies;
 pub use pulse::Pulse;
 pub use reload::{Handle, ReloadError};
-pub use routes::{Found, ROUTES, Route, RouteSettings, find};
-pub use tls::{ClientMode, TlsFileError, TlsFileErrors, TlsFiles, TlsState, TlsWatch, provider};
+pub use routes::{Class, Found, ROUTES, Route, RouteSettings, find};
+pub use tls::{ClientMode, Expiry, TlsFileError, TlsFileErrors, TlsFiles, TlsState, TlsWatch, provider};
 
 use crate::keys::{CacheSettings, KeyError, Keys};
 use listener::Phase;

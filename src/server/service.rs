@@ -9,10 +9,9 @@ use futures_util::FutureExt;
 use http::header::{EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, Request, Response, Version};
 use hyper::body::Incoming;
-use kes_core::ListPattern;
 use kes_core::caller::Refused;
-use kes_core::policy::Decision;
 
+use super::authorize::Question;
 use super::body::RequestBody;
 use super::error::ApiError;
 use super::exchange::Exchange;
@@ -186,7 +185,8 @@ async fn handle(
         return open(context, route.endpoint, client).await;
     }
     let identity = client.identity()?;
-    let caller = &admit(context.state, identity, route, path, context.argument)?;
+    let question = Question::of(route, path, context.argument);
+    let caller = &question.admit(&context.state.access, identity).map_err(|refused| ApiError::refused(&refused))?;
     // A place is waited for as long as the request has time, and only by who was let in: nobody else can fill the places,
     // and a refusal waits for nothing. Where there is a body, reading it ends with the place.
     let _place = if route.max_body == 0 { Some(context.state.places.request().await) } else { None };
@@ -222,29 +222,5 @@ async fn open(context: Context<'_>, endpoint: Endpoint, client: &Peer) -> Result
         Endpoint::IdentitySelf => identity::describe_self(context, client.known_identity()),
         // The configuration lets no other route skip the policy; were it to, nobody would get in.
         _ => Err(ApiError::refused(&Refused::Unknown)),
-    }
-}
-
-/// The policy check. A list is authorised as the one of its prefix, whichever way it was written (decision 5).
-fn admit(
-    state: &State,
-    identity: &kes_core::Identity,
-    route: &Route,
-    path: &DecodedPath,
-    argument: &str,
-) -> Result<kes_core::Caller, ApiError> {
-    let listed = if route.is_list() { argument.parse::<ListPattern>().ok() } else { None };
-    let admitted = match listed {
-        Some(pattern) => state.access.admit(identity, &format!("{}{}", route.path, pattern.prefix())),
-        None => state.access.admit(identity, path.as_str()),
-    };
-    let caller = admitted.map_err(|refused| ApiError::refused(&refused))?;
-    // Another name of a route must not be a way around a rule that denies the route.
-    let policy = state.access.policy_of(identity).filter(|_| !route.takes_argument() && !path.is(route.path));
-    match policy {
-        Some(policy) if matches!(policy.decide(route.path), Decision::Denied(_)) => {
-            Err(ApiError::refused(&Refused::ByPolicy(policy.name().clone())))
-        }
-        _ => Ok(caller),
     }
 }

@@ -18,6 +18,10 @@ fn help_that_was_asked_for_goes_to_stdout() {
         "policy info",
         "policy ls",
         "policy show",
+        "policy explain",
+        "policy lint",
+        "config",
+        "config check",
         "ls",
         "log",
         "status",
@@ -38,7 +42,7 @@ fn help_that_was_asked_for_goes_to_stdout() {
 
 #[test]
 fn help_for_want_of_a_command_goes_to_stderr() {
-    for path in [vec![], vec!["key"], vec!["policy"]] {
+    for path in [vec![], vec!["key"], vec!["policy"], vec!["config"]] {
         let Outcome { code, stdout, stderr } = kes(&path).run();
         assert_eq!((code, stdout.as_str()), (Some(2), ""));
         assert_eq!(stderr, kes(path.iter().chain(&["--help"])).run().ok());

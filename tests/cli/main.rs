@@ -1,5 +1,6 @@
 //! The command line, run as the program that users run.
 
+mod config_check;
 mod doctor;
 mod fake;
 mod flags;
@@ -9,6 +10,8 @@ mod identity;
 mod key;
 mod migrate;
 mod policy;
+mod policy_explain;
+mod policy_lint;
 mod program;
 mod server;
 mod watch;

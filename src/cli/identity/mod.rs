@@ -15,7 +15,7 @@ use crate::cli::failure::Failure;
 use crate::cli::usage;
 
 pub(crate) use new::New;
-pub(crate) use of::Of;
+pub(crate) use of::{Of, identity_of};
 
 /// Generate API keys, compute and manage identities
 #[derive(Args, Debug)]

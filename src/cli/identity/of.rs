@@ -66,7 +66,8 @@ impl Of {
     }
 }
 
-fn identity_of(argument: &OsString) -> Result<Identity, Failure> {
+/// The identity of an API key or of the first certificate of a file.
+pub(crate) fn identity_of(argument: &OsString) -> Result<Identity, Failure> {
     if let Some(text) = argument.to_str().filter(|text| text.starts_with(api_key::PREFIX)) {
         let key: ApiKey = text.parse().map_err(|error: api_key::InvalidApiKey| Failure::error(error.to_string()))?;
         return Ok(key.identity());

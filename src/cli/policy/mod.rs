@@ -1,19 +1,28 @@
 //! `kes policy`: what identities may do. Policies are written in the server's configuration file; here they are read.
 
+mod explain;
 mod info;
+mod lint;
 mod ls;
 mod show;
 
 use clap::{Args, Subcommand};
+use kes_client::wire::RuleSet;
+use kes_core::Rule;
 
 use crate::cli::failure::Failure;
-use crate::cli::usage;
+use crate::cli::{output, usage};
 
 /// Look at policies
 #[derive(Args, Debug)]
 #[command(
     override_usage = "kes policy COMMAND",
-    after_help = usage::examples!("kes policy ls", "kes policy show my-policy")
+    after_help = usage::examples!(
+        "kes policy ls",
+        "kes policy show my-policy",
+        "kes policy explain /v1/key/create/my-key",
+        "kes policy lint kes-config.yaml"
+    )
 )]
 pub(crate) struct Policy {
     #[command(subcommand)]
@@ -22,6 +31,8 @@ pub(crate) struct Policy {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Explain(explain::Explain),
+    Lint(lint::Lint),
     Info(info::Info),
     #[command(alias = "list")]
     Ls(ls::Ls),
@@ -39,6 +50,8 @@ struct Gone {
 
 pub(crate) fn run(policy: Policy) -> Result<(), Failure> {
     match policy.command {
+        Command::Explain(explain) => explain.run(),
+        Command::Lint(lint) => lint.run(),
         Command::Info(info) => info.run(),
         Command::Ls(ls) => ls.run(),
         Command::Show(show) => show.run(),
@@ -46,6 +59,15 @@ pub(crate) fn run(policy: Policy) -> Result<(), Failure> {
             "policies are managed in the configuration file of the server: edit `policy`, then send it SIGHUP",
         )),
     }
+}
+
+/// A policy as a server tells it.
+fn of_server(name: &str, allow: &RuleSet, deny: &RuleSet) -> Result<kes_core::Policy, Failure> {
+    let rules = |rules: &RuleSet| rules.iter().map(Rule::new).collect();
+    let parsed = name.parse().map_err(|_| {
+        Failure::error(format!("the server tells of a policy whose name is none: '{}'", output::harmless(name)))
+    })?;
+    Ok(kes_core::Policy::new(parsed, rules(allow), rules(deny)))
 }
 
 /// The one policy that a command is about.

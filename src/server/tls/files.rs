@@ -16,7 +16,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 use super::TlsFiles;
-use super::error::{TlsFileError, TlsFileErrors, both};
+use super::error::{Reason, TlsFileError, TlsFileErrors, both};
 
 /// What client certificates are verified against.
 pub(super) struct Roots {
@@ -64,7 +64,7 @@ pub(super) fn read_pair(files: &TlsFiles, provider: &CryptoProvider) -> Result<C
         Err(Error::InconsistentKeys(_)) => {
             Err(TlsFileError::Pair { key: files.key.clone(), cert: files.cert.clone() }.into())
         }
-        Err(error) => Err(TlsFileError::Certificate { path: files.cert.clone(), reason: error.to_string() }.into()),
+        Err(error) => Err(TlsFileError::Certificate { path: files.cert.clone(), reason: Reason::plain(error) }.into()),
     }
 }
 
@@ -78,13 +78,12 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileErrors
 }
 
 fn read_key(files: &TlsFiles, provider: &CryptoProvider) -> Result<Arc<dyn SigningKey>, TlsFileErrors> {
-    let failed = |reason| TlsFileError::Certificate { path: files.key.clone(), reason };
+    let failed = |reason| TlsFileError::Key { path: files.key.clone(), reason };
     let pem = read(&files.key, "tls.key").map_err(failed)?;
     let key = pem::read_private_key(pem.expose(), files.password.as_ref().map(|password| password.expose()))
         .map_err(|error| failed(key_problem(&error)))?;
     let key = provider.key_provider.load_private_key(key).map_err(|error| {
-        let hint = "the key is damaged, or of a kind other than RSA, ECDSA and Ed25519";
-        failed(format!("{error}; hint: {hint}"))
+        failed(Reason::new(error, "the key is damaged, or of a kind other than RSA, ECDSA and Ed25519"))
     })?;
     Ok(key)
 }
@@ -110,28 +109,29 @@ pub(super) fn expiry(pair: &CertifiedKey) -> i64 {
 }
 
 /// The certificates of a PEM file, or what is wrong with it. `setting` names the file in the configuration.
-fn read_certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+fn read_certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, Reason> {
     let pem = read(path, setting)?;
     let certificates = pem::read_certificates(pem.expose()).map_err(|error| certificate_problem(&error))?;
     for (index, certificate) in certificates.iter().enumerate() {
         if X509Certificate::from_der(certificate).is_err() {
-            return Err(format!("certificate {} in it is no X.509 certificate; hint: copy it again", index + 1));
+            let text = format!("certificate {} in it is no X.509 certificate", index + 1);
+            return Err(Reason::new(text, "copy it again"));
         }
     }
     Ok(certificates)
 }
 
-fn read(path: &Path, setting: &str) -> Result<SecretBytes, String> {
+fn read(path: &Path, setting: &str) -> Result<SecretBytes, Reason> {
     fs::read(path).map(SecretBytes::from).map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => "the user that the server runs as must be able to read it".to_owned(),
             _ => format!("check the path in `{setting}`"),
         };
-        format!("{error}; hint: {hint}")
+        Reason::new(error, hint)
     })
 }
 
-fn certificate_problem(error: &PemError) -> String {
+fn certificate_problem(error: &PemError) -> Reason {
     let hint = match error {
         PemError::NotPem => {
             "certificates are read as PEM, with nothing after the last one; \
@@ -143,10 +143,10 @@ fn certificate_problem(error: &PemError) -> String {
         PemError::UnsupportedBlock(_) => "remove the block",
         _ => "copy the file again",
     };
-    format!("{error}; hint: {hint}")
+    Reason::new(error, hint)
 }
 
-fn key_problem(error: &PemError) -> String {
+fn key_problem(error: &PemError) -> Reason {
     let hint = match error {
         PemError::PasswordRequired => "set `tls.password`",
         PemError::WrongPassword => "check `tls.password`",
@@ -155,9 +155,9 @@ fn key_problem(error: &PemError) -> String {
         }
         PemError::Damaged(_) => "copy the file again",
         // These say themselves what to do.
-        _ => return error.to_string(),
+        _ => return Reason::plain(error),
     };
-    format!("{error}; hint: {hint}")
+    Reason::new(error, hint)
 }
 
 fn has_san(leaf: &CertificateDer<'_>) -> bool {
@@ -189,7 +189,7 @@ pub(super) fn roots(configured: Vec<CertificateDer<'static>>) -> Result<Roots, T
 pub(super) fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileErrors> {
     let failed = |path: &Path, reason| TlsFileError::Ca { path: path.to_owned(), reason };
     let mut all = Ok(Vec::new());
-    for file in pem::files_at(path).map_err(|error| failed(path, error.to_string()))? {
+    for file in pem::files_at(path).map_err(|error| failed(path, Reason::plain(error)))? {
         let certificates = read_certificates(&file, "tls.ca").map_err(|reason| failed(&file, reason).into());
         all = both(all, certificates).map(|(all, more)| [all, more].concat());
     }
