@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::endpoint::{Endpoint, InvalidEndpoint};
-use crate::tls::{self, ClientIdentity, Trust, TrustError};
+use crate::inspect::Inspector;
+use crate::tls::{self, Authorities, ClientIdentity, Trust, TrustError};
 use crate::transport::{Pauses, Server, Transport};
 
 /// Connecting, TLS handshake included, may take this long.
@@ -14,12 +15,17 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// Connections without a request are closed after this time.
 const IDLE_LIMIT: Duration = Duration::from_secs(90);
 
-/// Describes a [`Client`]. Made by [`Client::builder`].
-#[derive(Debug)]
+/// Pauses and parking times are cut to this, so that no setting can overflow a clock.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Describes a [`Client`]. Made by [`Client::builder`]. Keep it (it can be cloned) to make another client like it, for
+/// example when the certificate is renewed.
+#[derive(Clone, Debug)]
 pub struct Builder {
     endpoints: Vec<Endpoint>,
     identity: Option<ClientIdentity>,
-    ca: Vec<PathBuf>,
+    ca: Vec<Authorities>,
+    system_roots: bool,
     insecure: bool,
     connect_limit: Duration,
     limit: Option<Duration>,
@@ -28,6 +34,7 @@ pub struct Builder {
 
 /// The client cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// No server was named.
     #[error("no server given")]
@@ -46,6 +53,7 @@ impl Builder {
             endpoints: Vec::new(),
             identity: None,
             ca: Vec::new(),
+            system_roots: true,
             insecure: false,
             connect_limit: CONNECT_LIMIT,
             limit: None,
@@ -80,7 +88,22 @@ impl Builder {
     /// called several times.
     #[must_use]
     pub fn ca(mut self, path: impl Into<PathBuf>) -> Self {
-        self.ca.push(path.into());
+        self.ca.push(Authorities::At(path.into()));
+        self
+    }
+
+    /// As [`Builder::ca`], with the PEM text itself.
+    #[must_use]
+    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca.push(Authorities::Pem(pem.into()));
+        self
+    }
+
+    /// Whether the CA certificates of the system are trusted, or where `SSL_CERT_FILE` or `SSL_CERT_DIR` is set those
+    /// that it names instead. Default: yes. Without them only those of [`Builder::ca`] and [`Builder::ca_pem`] are.
+    #[must_use]
+    pub fn system_roots(mut self, trusted: bool) -> Self {
+        self.system_roots = trusted;
         self
     }
 
@@ -91,14 +114,17 @@ impl Builder {
         self
     }
 
-    /// How long connecting to one server may take, the TLS handshake included. Default 30 s.
+    /// How long connecting to one server may take, the TLS handshake included. Default 30 s. As a connection is tried
+    /// three times, a server that is switched off holds up a call for three times this before the next one is asked: with
+    /// several servers on a near network a second or two is better.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_limit = limit;
         self
     }
 
-    /// How long a call may take in all, repetitions included. Default: no limit.
+    /// How long a call may take in all, repetitions included. Default: no limit, but a connection whose other end is
+    /// gone is given up after about a minute. [`Client::with_timeout`] sets it for single calls.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
@@ -106,21 +132,30 @@ impl Builder {
     }
 
     /// How long to wait before a request is repeated: at least `least`, and up to `spread` more by chance. Default 200 ms
-    /// and 800 ms.
+    /// and 800 ms. A day at the most.
     #[must_use]
     pub fn retry_pause(mut self, least: Duration, spread: Duration) -> Self {
-        (self.pauses.least, self.pauses.spread) = (least, spread);
+        (self.pauses.least, self.pauses.spread) = (least.min(LONGEST_PAUSE), spread.min(LONGEST_PAUSE));
         self
     }
 
-    /// How long one of several servers is left alone after a failure. Default 30 s.
+    /// How long one of several servers is left alone after a failure. Default 30 s, a day at the most.
     #[must_use]
     pub fn park_time(mut self, time: Duration) -> Self {
-        self.pauses.park = time;
+        self.pauses.park = time.min(LONGEST_PAUSE);
         self
     }
 
-    /// Makes the client. Nothing is connected yet.
+    /// Shows what servers show to a client with these settings in a handshake, whether or not it believes them. Servers
+    /// need not have been named.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn inspector(&self) -> Result<Inspector, BuildError> {
+        Inspector::new(Trust::of(self.system_roots, &self.ca), self.identity.as_ref(), self.insecure)
+    }
+
+    /// Makes the client. Files are read now, nothing is connected yet.
     ///
     /// # Errors
     /// No server, or settings that cannot work.
@@ -128,7 +163,7 @@ impl Builder {
         if self.endpoints.is_empty() {
             return Err(BuildError::NoServer);
         }
-        let trust = if self.insecure { Trust::Everybody } else { Trust::system_and(&self.ca)? };
+        let trust = if self.insecure { Trust::Everybody } else { Trust::of(self.system_roots, &self.ca)? };
         let setup = |error: &dyn std::error::Error| BuildError::Setup(error.to_string());
         let tls = tls::client_config(&trust, self.identity.as_ref()).map_err(|error| setup(&error))?;
         let mut servers = Vec::with_capacity(self.endpoints.len());
@@ -146,6 +181,6 @@ impl Builder {
             }
             servers.push(Server::new(endpoint, http.build().map_err(|error| setup(&error))?));
         }
-        Ok(Client::new(Transport::new(servers, self.limit, self.pauses)))
+        Ok(Client::new(Transport::new(servers, self.pauses), self.limit))
     }
 }

@@ -44,6 +44,7 @@ const SERIAL_BYTES: usize = 16;
 
 /// A certificate could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CertificateError {
     /// The random source of the system failed.
     #[error("the random source of the system failed")]

@@ -1,7 +1,7 @@
 //! The requests.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::Method;
 use kes_core::{Algorithm, SecretBytes};
@@ -28,12 +28,24 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// A client of one or several servers.
 ///
-/// Cheap to share behind a reference; all methods may be called from many tasks at once. A call that is dropped before it
-/// ends may or may not have been carried out. Every method fails with the variants of [`Error`]; those listed are the
-/// ones that callers usually want to tell apart.
-#[derive(Debug)]
+/// Keep one and share it: clones are cheap and use the same connections, and all methods may be called from many tasks
+/// at once. It needs a Tokio runtime with I/O and time. A call that is dropped before it ends may or may not have been
+/// carried out. Every method fails with the variants of [`Error`]; those listed are the ones that callers usually want to
+/// tell apart.
+#[derive(Clone, Debug)]
 pub struct Client {
-    transport: Transport,
+    transport: Arc<Transport>,
+    limit: Option<Duration>,
+}
+
+/// A fresh data key.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct DataKey {
+    /// 32 random bytes to encrypt with. Not to be stored.
+    pub plaintext: SecretBytes,
+    /// The same, encrypted: what to store beside what it encrypts. 76 bytes from servers of today.
+    pub ciphertext: Vec<u8>,
 }
 
 impl Client {
@@ -43,8 +55,14 @@ impl Client {
         Builder::new()
     }
 
-    pub(crate) fn new(transport: Transport) -> Self {
-        Self { transport }
+    pub(crate) fn new(transport: Transport, limit: Option<Duration>) -> Self {
+        Self { transport: Arc::new(transport), limit }
+    }
+
+    /// The same client, connections included, with another limit for each call than that of [`Builder::timeout`].
+    #[must_use]
+    pub fn with_timeout(&self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self.clone() }
     }
 
     /// The servers in the order in which they were given.
@@ -68,7 +86,7 @@ impl Client {
     pub async fn clock(&self) -> Result<Option<SystemTime>, Error> {
         let call =
             Call { method: Method::GET, path: "/version".to_owned(), body: None, repeatable: true, streamed: false };
-        let answer = self.transport.send(&call).await?;
+        let answer = self.transport.send(&call, self.limit).await?;
         let moment = |text: String| PrimitiveDateTime::parse(&text, HTTP_DATE).ok();
         Ok(answer.date.and_then(moment).map(|time| time.assume_utc().into()))
     }
@@ -141,14 +159,15 @@ impl Client {
         self.list("/v1/key/list/", pattern, |page: wire::KeyNames| (page.names, page.continue_at)).await
     }
 
-    /// Encrypts. Decrypting needs the same context.
+    /// Encrypts. Decrypting needs the same context, which is authenticated and not kept. Servers take at most some
+    /// 700 KiB; for more, encrypt with a data key.
     ///
     /// # Errors
-    /// [`Error::KeyNotFound`].
-    pub async fn encrypt(&self, name: &str, plaintext: &[u8], context: &[u8]) -> Result<SecretBytes, Error> {
+    /// [`Error::KeyNotFound`]; [`Error::Api`] with 400 if it is too long.
+    pub async fn encrypt(&self, name: &str, plaintext: &[u8], context: &[u8]) -> Result<Vec<u8>, Error> {
         let body = wire::EncryptRequest { plaintext: plaintext.into(), context: context.into() };
         let answer: wire::EncryptResponse = self.post(key_path("encrypt", name)?, &body).await?;
-        Ok(answer.ciphertext.0)
+        Ok(answer.ciphertext.expose().to_vec())
     }
 
     /// Decrypts what [`Client::encrypt`] or [`Client::generate_key`] made.
@@ -161,12 +180,14 @@ impl Client {
         Ok(answer.plaintext.0)
     }
 
-    /// A fresh data key, plain and encrypted.
+    /// A fresh data key, plain and encrypted. [`Client::decrypt`] opens it again, with the same context.
     ///
     /// # Errors
     /// [`Error::KeyNotFound`].
-    pub async fn generate_key(&self, name: &str, context: &[u8]) -> Result<wire::GenerateResponse, Error> {
-        self.post(key_path("generate", name)?, &wire::GenerateRequest { context: context.into() }).await
+    pub async fn generate_key(&self, name: &str, context: &[u8]) -> Result<DataKey, Error> {
+        let body = wire::GenerateRequest { context: context.into() };
+        let answer: wire::GenerateResponse = self.post(key_path("generate", name)?, &body).await?;
+        Ok(DataKey { plaintext: answer.plaintext.0, ciphertext: answer.ciphertext.expose().to_vec() })
     }
 
     /// HMAC-SHA-256 of a message under the key's HMAC key, 32 bytes.
@@ -308,7 +329,7 @@ impl Client {
     }
 
     async fn answer(&self, call: Call) -> Result<Answer, Error> {
-        let answer = self.transport.send(&call).await?;
+        let answer = self.transport.send(&call, self.limit).await?;
         if (200..300).contains(&answer.status) {
             Ok(answer)
         } else {

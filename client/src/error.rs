@@ -10,6 +10,7 @@ use crate::wire::ErrorMessage;
 /// [`Error::Tls`] and [`Error::ClientCertificateRejected`] the server has done nothing; after [`Error::Interrupted`],
 /// [`Error::Timeout`] and [`Error::Protocol`] it may have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// There is a key of that name.
     #[error("key already exists")]

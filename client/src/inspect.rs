@@ -6,7 +6,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use crate::builder::BuildError;
 use crate::endpoint::Endpoint;
 use crate::tls::{self, ClientIdentity, Trust, TrustError};
 
-/// Shakes hands and tells what it saw.
+/// Shakes hands and tells what it saw. Made by [`Builder::inspector`](crate::Builder::inspector).
 #[derive(Debug)]
 pub struct Inspector {
     /// What everybody else believes; `None` if that is nobody.
@@ -102,17 +101,17 @@ pub enum Distrust {
 }
 
 impl Inspector {
-    /// One that trusts what a client with these settings trusts: see [`Builder::ca`](crate::Builder::ca) and
-    /// [`Builder::insecure`](crate::Builder::insecure). With `insecure` the handshake goes on whatever the certificate is
-    /// worth; that is told all the same.
-    ///
-    /// # Errors
-    /// As [`Builder::build`](crate::Builder::build).
-    pub fn new(ca: &[PathBuf], identity: Option<&ClientIdentity>, insecure: bool) -> Result<Self, BuildError> {
+    /// One that trusts as said, or with `insecure` goes on whatever the certificate is worth, and tells what that is all
+    /// the same.
+    pub(crate) fn new(
+        trust: Result<Trust, TrustError>,
+        identity: Option<&ClientIdentity>,
+        insecure: bool,
+    ) -> Result<Self, BuildError> {
         let setup = |error: Error| BuildError::Setup(error.to_string());
-        let trust = match Trust::system_and(ca) {
+        let trust = match trust {
             Ok(trust) => Some(trust),
-            Err(TrustError::Nothing) if insecure => None,
+            Err(TrustError::Nothing { .. }) if insecure => None,
             Err(error) => return Err(error.into()),
         };
         let trusted = trust.as_ref().map(|trust| trust.verifier(tls::provider())).transpose().map_err(setup)?;
@@ -276,7 +275,7 @@ mod tests {
     fn trusting(certificate: &CertificateDer<'_>) -> Inspector {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), crate::pem::write_certificate(certificate)).expect("written");
-        Inspector::new(&[file.path().to_owned()], None, false).expect("an inspector")
+        crate::Client::builder().ca(file.path()).inspector().expect("an inspector")
     }
 
     #[test]

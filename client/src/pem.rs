@@ -29,6 +29,7 @@ const ENCRYPTED_PKCS8: &str = "ENCRYPTED PRIVATE KEY";
 
 /// The file cannot be used. Texts hold no part of a key or password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PemError {
     /// No block at all, or something else after the last one. DER files end here too.
     #[error("no valid PEM data")]

@@ -14,8 +14,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 
 pub use identity::{ClientIdentity, InvalidIdentity};
-pub(crate) use trust::Trust;
 pub use trust::TrustError;
+pub(crate) use trust::{Authorities, Trust};
 
 /// The cryptography of every connection.
 pub(crate) fn provider() -> Arc<CryptoProvider> {

@@ -5,19 +5,21 @@
 //! that nobody can open (specification: `clients.md` §1.5).
 
 mod attempt;
+mod parking;
 
 pub(crate) use attempt::next_chunk;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 use kes_core::SecretBytes;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use crate::endpoint::{Distance, Endpoint, Networks};
 use crate::error::Error;
+use parking::Parking;
 
 /// Further attempts at one server after the first.
 const RETRIES: u32 = 2;
@@ -87,32 +89,12 @@ impl Pauses {
 pub(crate) struct Server {
     endpoint: Endpoint,
     http: reqwest::Client,
-    /// When it may be asked again, if it failed.
-    parked_until: Mutex<Option<Instant>>,
+    parking: Parking,
 }
 
 impl Server {
     pub(crate) fn new(endpoint: Endpoint, http: reqwest::Client) -> Self {
-        Self { endpoint, http, parked_until: Mutex::new(None) }
-    }
-
-    /// Whether the server may be asked. After its parking time the first who asks is the probe; the others wait for what
-    /// becomes of it.
-    fn admits(&self, park: Duration) -> bool {
-        let mut parked = self.parked_until.lock().unwrap_or_else(PoisonError::into_inner);
-        match *parked {
-            None => true,
-            Some(until) if Instant::now() < until => false,
-            Some(_) => {
-                *parked = Some(Instant::now() + park);
-                true
-            }
-        }
-    }
-
-    fn note(&self, works: bool, park: Duration) {
-        let until = (!works).then(|| Instant::now() + park);
-        *self.parked_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        Self { endpoint, http, parking: Parking::default() }
     }
 }
 
@@ -122,13 +104,12 @@ pub(crate) struct Transport {
     servers: Vec<Server>,
     /// Indices of `servers`, the nearest first, and whether the first is on this machine. Found out at the first call.
     order: OnceCell<(Vec<usize>, bool)>,
-    limit: Option<Duration>,
     pauses: Pauses,
 }
 
 impl Transport {
-    pub(crate) fn new(servers: Vec<Server>, limit: Option<Duration>, pauses: Pauses) -> Self {
-        Self { servers, order: OnceCell::new(), limit, pauses }
+    pub(crate) fn new(servers: Vec<Server>, pauses: Pauses) -> Self {
+        Self { servers, order: OnceCell::new(), pauses }
     }
 
     /// The servers as configured.
@@ -136,9 +117,9 @@ impl Transport {
         self.servers.iter().map(|server| &server.endpoint)
     }
 
-    /// The answer of some server, whatever its status.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Error> {
-        match self.limit {
+    /// The answer of some server, whatever its status, within `limit` if there is one.
+    pub(crate) async fn send(&self, call: &Call, limit: Option<Duration>) -> Result<Answer, Error> {
+        match limit {
             None => self.send_unlimited(call).await,
             Some(limit) => tokio::time::timeout(limit, self.send_unlimited(call))
                 .await
@@ -146,41 +127,28 @@ impl Transport {
         }
     }
 
+    /// Asks one server after the other until an answer is final. Those that are left alone have their turn at the end.
     async fn send_unlimited(&self, call: &Call) -> Result<Answer, Error> {
         if let [server] = self.servers.as_slice() {
             return self.ask(server, call).await;
         }
-        let order = self.order().await;
-        let mut last = self.ask_in_order(&order, call, |server| server.admits(self.pauses.park)).await;
-        if last.is_none() {
-            last = self.ask_in_order(&order, call, |_| true).await;
-        }
-        last.expect("there is a server, and the second round asks it")
-    }
-
-    /// Asks one server after the other until an answer is final; `None` if nobody was asked.
-    async fn ask_in_order(
-        &self,
-        order: &[usize],
-        call: &Call,
-        admits: impl Fn(&Server) -> bool,
-    ) -> Option<Result<Answer, Error>> {
+        let mut queue: VecDeque<_> =
+            self.order().await.into_iter().map(|index| (&self.servers[index], false)).collect();
         let mut last = None;
-        for &index in order {
-            let server = &self.servers[index];
-            if !admits(server) {
+        while let Some((server, has_waited)) = queue.pop_front() {
+            if !has_waited && !server.parking.admits(self.pauses.park) {
+                queue.push_back((server, true));
                 continue;
             }
             let result = self.ask(server, call).await;
             let works = matches!(&result, Ok(answer) if !answer.is_failure());
-            server.note(works, self.pauses.park);
-            let is_final = works || !may_repeat(&result, call);
-            last = Some(result);
-            if is_final {
-                break;
+            server.parking.note(works, self.pauses.park);
+            if works || !may_repeat(&result, call) {
+                return result;
             }
+            last = Some(result);
         }
-        last
+        last.expect("there are servers, and each was asked")
     }
 
     /// Asks one server, several times if need be.

@@ -140,7 +140,7 @@ impl Connection {
     }
 
     /// The CA certificates that are trusted beside those of the system.
-    pub(crate) fn ca(&self) -> Option<PathBuf> {
+    fn ca(&self) -> Option<PathBuf> {
         self.ca.clone().or_else(|| environment(CA).map(PathBuf::from))
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use kes_core::{ApiKey, Identity, SecretBytes};
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroize;
@@ -13,7 +14,7 @@ use zeroize::Zeroize;
 use crate::certificate::{self, CertificateError};
 use crate::pem::{self, PemError};
 
-/// A certificate and the private key that belongs to it.
+/// A certificate and the private key that belongs to it. Clones share them; the key is wiped with the last one.
 #[derive(Clone)]
 pub struct ClientIdentity {
     certified: Arc<CertifiedKey>,
@@ -22,6 +23,7 @@ pub struct ClientIdentity {
 
 /// Certificate and key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidIdentity {
     /// A file cannot be read.
     #[error("cannot read `{}`: {reason}", path.display())]
@@ -94,7 +96,8 @@ impl ClientIdentity {
 
     /// The library's own constructor parses the certificate more strictly than servers of this kind do.
     fn new(chain: Vec<CertificateDer<'static>>, mut key: PrivateKeyDer<'static>) -> Result<Self, InvalidIdentity> {
-        let loaded = super::provider().key_provider.load_private_key(key.clone_key());
+        // By reference: what is given away is not wiped.
+        let loaded = any_supported_type(&key);
         key.zeroize();
         let key = loaded.map_err(|_| InvalidIdentity::UnsupportedKey)?;
         let leaf = chain.first().ok_or(InvalidIdentity::Certificate(PemError::NotPem))?;

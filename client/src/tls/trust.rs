@@ -12,10 +12,11 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::pem;
+use crate::pem::{self, PemError};
 
 /// Certificates that were to be trusted cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrustError {
     /// A file or directory cannot be read, or is no PEM file of certificates.
     #[error("cannot read CA certificates from `{}`: {reason}", path.display())]
@@ -25,9 +26,33 @@ pub enum TrustError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Nothing is trusted: this system has no CA certificates, and none were given.
-    #[error("no CA certificates found on this system, name some (`SSL_CERT_FILE`)")]
-    Nothing,
+    /// PEM text that was given is none, or holds something else than certificates.
+    #[error("cannot read CA certificates: {0}")]
+    Pem(PemError),
+    /// Nothing is trusted: no CA certificates were given, and the system has none, or is not to be asked.
+    #[error("no CA certificates found{reason}; hint: name a file of them in `SSL_CERT_FILE`")]
+    Nothing {
+        /// Why the system has none, after a colon; empty if nobody knows.
+        reason: String,
+    },
+}
+
+/// CA certificates that a program gives.
+#[derive(Clone, Debug)]
+pub(crate) enum Authorities {
+    /// A PEM file, or a directory of such.
+    At(PathBuf),
+    /// PEM text.
+    Pem(Vec<u8>),
+}
+
+impl Authorities {
+    fn read(&self) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+        match self {
+            Self::At(path) => read(path),
+            Self::Pem(text) => pem::read_certificates(text).map_err(TrustError::Pem),
+        }
+    }
 }
 
 /// Which servers are believed.
@@ -40,15 +65,20 @@ pub(crate) enum Trust {
 }
 
 impl Trust {
-    /// The system's certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if one of these variables is set; and
-    /// beside them those of `more`, each a PEM file or a directory of such.
-    pub(crate) fn system_and(more: &[PathBuf]) -> Result<Self, TrustError> {
-        let mut roots = rustls_native_certs::load_native_certs().certs;
-        for path in more {
-            let mut certificates = read(path)?;
-            roots.append(&mut certificates);
+    /// With `system` the system's certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if one of these variables
+    /// is set; and those that were given.
+    pub(crate) fn of(system: bool, given: &[Authorities]) -> Result<Self, TrustError> {
+        let (mut roots, mut reason) = (Vec::new(), String::new());
+        if system {
+            // One file that cannot be read must not make the others useless. If there is no other, it is the reason.
+            let found = rustls_native_certs::load_native_certs();
+            roots = found.certs;
+            reason = found.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
         }
-        if roots.is_empty() { Err(TrustError::Nothing) } else { Ok(Self::Roots(roots)) }
+        for authorities in given {
+            roots.append(&mut authorities.read()?);
+        }
+        if roots.is_empty() { Err(TrustError::Nothing { reason }) } else { Ok(Self::Roots(roots)) }
     }
 
     pub(crate) fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
@@ -238,5 +268,15 @@ mod tests {
         let error = read(directory.path()).unwrap_err().to_string();
         assert!(error.contains("readme.txt`: no valid PEM data"), "{error}");
         assert!(read(Path::new("/nonexistent")).is_err());
+    }
+
+    #[test]
+    fn certificates_come_as_text_and_the_system_can_be_left_out() {
+        let text = pem::write_certificate(&flagged_as_ca("a")) + &pem::write_certificate(&flagged_as_ca("b"));
+        let trust = Trust::of(false, &[Authorities::Pem(text.into())]).expect("two certificates");
+        assert!(matches!(trust, Trust::Roots(roots) if roots.len() == 2));
+        let error = Trust::of(false, &[Authorities::Pem(b"no PEM".to_vec())]).unwrap_err();
+        assert_eq!(error, TrustError::Pem(PemError::NotPem));
+        assert_eq!(Trust::of(false, &[]).unwrap_err(), TrustError::Nothing { reason: String::new() });
     }
 }

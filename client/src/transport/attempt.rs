@@ -76,8 +76,8 @@ fn classify(endpoint: &str, error: &reqwest::Error) -> Error {
     if let Some(tls) = find_tls_error(error) {
         let reason = match tls {
             rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
-                "failed to verify certificate: its issuer is not trusted; hint: name its CA with `--ca FILE` or in \
-                 SSL_CERT_FILE, or do not verify it with `--insecure`"
+                "failed to verify certificate: its issuer is not trusted; hint: trust its CA, for example by naming \
+                 its file in SSL_CERT_FILE"
                     .to_owned()
             }
             rustls::Error::InvalidCertificate(problem) => format!("failed to verify certificate: {problem}"),

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::future::join_all;
-use kes_client::inspect::Inspector;
+use kes_client::Builder;
 
 use crate::cli::connect::{self, Connection};
 use crate::cli::failure::Failure;
@@ -114,8 +114,8 @@ impl Doctor {
             }
             Err(other) => return Err(other),
         };
-        let ca: Vec<PathBuf> = self.connection.ca().into_iter().collect();
-        let inspector = match Inspector::new(&ca, identity.as_ref(), self.connection.is_insecure()) {
+        let builder = identity.iter().cloned().fold(self.connection.builder(), Builder::identity);
+        let inspector = match builder.inspector() {
             Ok(inspector) => inspector,
             Err(error) => {
                 let hint = "name a PEM file with the server's CA as --ca FILE or in SSL_CERT_FILE";

@@ -36,6 +36,6 @@ impl Dek {
             let failed = |error| Failure::error(format!("failed to derive key: {error}"));
             client.generate_key(name, context.expose()).await.map_err(failed)
         })?;
-        print_bytes(&[("plaintext", key.plaintext.expose()), ("ciphertext", key.ciphertext.expose())])
+        print_bytes(&[("plaintext", key.plaintext.expose()), ("ciphertext", &key.ciphertext)])
     }
 }

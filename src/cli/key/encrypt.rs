@@ -37,6 +37,6 @@ impl Encrypt {
             let failed = |error| Failure::error(format!("failed to encrypt message: {error}"));
             client.encrypt(&name, message, b"").await.map_err(failed)
         })?;
-        print_bytes(&[("ciphertext", ciphertext.expose())])
+        print_bytes(&[("ciphertext", &ciphertext)])
     }
 }

@@ -1,6 +1,7 @@
 //! A small TLS server that answers as it is told and remembers what it was asked.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -15,7 +16,7 @@ use kes_client::certificate;
 use kes_core::Identity;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, HandshakeKind, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, UnixTime};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -24,6 +25,10 @@ use tokio_rustls::TlsAcceptor;
 pub enum Reply {
     Answer(u16, &'static str, Vec<u8>),
     RetryAfter(u16, &'static str),
+    /// 301 to another path.
+    Redirect(&'static str),
+    /// An empty success, after which the connection ends. HTTP/1.1 only.
+    OkAndClose,
     /// 200, then each text as a piece of its own, then an end.
     Stream(&'static [&'static str], End),
     /// Ends the connection without an answer.
@@ -56,6 +61,8 @@ pub struct Asked {
     pub body: Vec<u8>,
     pub version: hyper::Version,
     pub identity: Option<Identity>,
+    /// Whether the connection took up the TLS session of an earlier one.
+    pub resumed: bool,
 }
 
 /// Which client certificates the server takes.
@@ -70,6 +77,7 @@ pub struct Server {
     pub address: String,
     pub certificate: tempfile::NamedTempFile,
     asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -113,18 +121,25 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn(serve(
             listener,
+            Arc::clone(&connections),
             TlsAcceptor::from(Arc::new(tls)),
             Arc::clone(&asked),
             Arc::new(Box::new(script)),
         ));
-        Self { address, certificate, asked, task }
+        Self { address, certificate, asked, connections, task }
     }
 
     /// What was asked so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("no test panicked here").clone()
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 }
 
@@ -134,20 +149,28 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, asked: Arc<Mutex<Vec<Asked>>>, script: Arc<Script>) {
+async fn serve(
+    listener: TcpListener,
+    connections: Arc<AtomicUsize>,
+    tls: TlsAcceptor,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    script: Arc<Script>,
+) {
     let arrived = Arc::new(tokio::sync::Notify::new());
     while let Ok((stream, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::SeqCst);
         let (tls, asked, script) = (tls.clone(), Arc::clone(&asked), Arc::clone(&script));
         let arrived = Arc::clone(&arrived);
         tokio::spawn(async move {
             let Ok(stream) = tls.accept(stream).await else { return };
             let certificates = stream.get_ref().1.peer_certificates();
             let identity = certificates.map(|chain| certificate::identity(&chain[0]).expect("a certificate"));
+            let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
             let hang_up = Arc::new(tokio::sync::Notify::new());
             let notify = Arc::clone(&hang_up);
             let service = service_fn(move |request| {
                 let (asked, script) = (Arc::clone(&asked), Arc::clone(&script));
-                answer(request, identity.clone(), asked, script, Arc::clone(&notify), Arc::clone(&arrived))
+                answer(request, (identity.clone(), resumed), asked, script, Arc::clone(&notify), Arc::clone(&arrived))
             });
             let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
             tokio::select! {
@@ -160,7 +183,7 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, asked: Arc<Mutex<Vec<Ask
 
 async fn answer(
     request: Request<Incoming>,
-    identity: Option<Identity>,
+    (identity, resumed): (Option<Identity>, bool),
     asked: Arc<Mutex<Vec<Asked>>>,
     script: Arc<Script>,
     hang_up: Arc<tokio::sync::Notify>,
@@ -175,6 +198,7 @@ async fn answer(
         body: Vec::new(),
         version: request.version(),
         identity,
+        resumed,
     };
     record.body = request.into_body().collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
     let number = {
@@ -189,10 +213,9 @@ async fn answer(
             .status(status)
             .header("content-type", kind)
             .body(Full::from(body).map_err(|never| match never {}).boxed_unsync()),
-        Reply::RetryAfter(status, seconds) => response
-            .status(status)
-            .header("retry-after", seconds)
-            .body(Full::default().map_err(|never| match never {}).boxed_unsync()),
+        Reply::RetryAfter(status, seconds) => response.status(status).header("retry-after", seconds).body(nothing()),
+        Reply::Redirect(path) => response.status(301).header("location", path).body(nothing()),
+        Reply::OkAndClose => response.header("connection", "close").body(nothing()),
         Reply::Stream(pieces, end) => {
             let pieces = pieces.iter().map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes()))));
             let mut frames = stream::iter(pieces).boxed();
@@ -208,6 +231,10 @@ async fn answer(
         }
     };
     Ok(response.expect("a response"))
+}
+
+fn nothing() -> Body {
+    Full::default().map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Takes every client certificate, as servers of this kind do by default, and needs one.
