@@ -1,8 +1,9 @@
-//! What operators copy: units, images, manifests and the documents that lead to them.
+//! What others copy: units, images, manifests, programs, and the documents that lead to them.
 
 mod docker;
 mod index;
 mod kubernetes;
+mod programs;
 mod systemd;
 
 use std::path::{Path, PathBuf};
