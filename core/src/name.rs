@@ -34,7 +34,7 @@ impl KeyName {
     /// A name that an older release may have made (`my.key`, `old-`): for every operation but create and import.
     ///
     /// # Errors
-    /// Empty, longer than [`MAX_NAME_BYTES`], `.`, `..`, a `/` or a control character inside, or [reserved](is_reserved).
+    /// Empty, longer than [`MAX_NAME_BYTES`], `.`, `..`, a `/` or a control character inside, or [reserved](Self::is_reserved).
     pub fn existing(text: &str) -> Result<Self, InvalidName> {
         if text.len() <= MAX_NAME_BYTES && is_segment(text) && !is_reserved(text) {
             Ok(Self(text.into()))

@@ -8,7 +8,7 @@
 //!
 //! The certificate is PEM, URL-query-escaped: `+` is a space, `%XX` a byte. Its first block counts alone. That the client
 //! holds its key was for the proxy to see, so what is read here counts from a proxy and from nobody else:
-//! [`Peer`](super::peer::Peer) asks.
+//! `peer::Peer` asks.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};

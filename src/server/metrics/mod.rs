@@ -1,7 +1,7 @@
 //! What the server counts, in Prometheus' text format.
 //!
-//! The families of [`classic`] are read by clients that fail on a surprise: they are to the letter, and each but the
-//! three request counters has one sample. Everything of our own is in [`extended`], which only those see who ask for it
+//! The families of `classic` are read by clients that fail on a surprise: they are to the letter, and each but the
+//! three request counters has one sample. Everything of our own is in `extended`, which only those see who ask for it
 //! (specification: `server-api.md` §13).
 //!
 //! Counting is adding to a number that was looked up before: no lock, no map for the usual statuses.
