@@ -300,13 +300,17 @@ fn without_credentials_there_is_still_much_to_see() {
 
 #[test]
 fn a_configuration_is_looked_at_with_its_files_and_its_store() {
-    let server = Server::with("");
+    let mut server = Server::with("");
     let config = server.path("kes.yaml").display().to_string();
     let examined = Examined::by(kes(["doctor", "--json", "--config", &config]));
     assert_eq!(examined.problems(), [""; 0]);
-    let expected = ["configuration: ok", "tls: ok", "expiry: ok", "keystore: ok", "list: ok", "read: ok"];
+    let expected = ["configuration: ok", "expiry: ok", "keystore: ok", "list: ok", "read: ok"];
     assert_eq!(examined.listed(&["ok", "skipped", "warning", "problem"]), expected);
     assert_eq!(examined.findings[0]["subject"], config.as_str());
+    certify(&mut server, 2019, 2020);
+    let expired = Examined::by(kes(["doctor", "--json", "--config", &config]));
+    assert_eq!((expired.problems(), expired.listed(&["warning"])), (vec!["expiry: problem".to_owned()], vec![]));
+    certify(&mut server, 2000, 3000);
     let both = Examined::by(server.kes(&["doctor", "--json", "--config", &config]));
     assert!(both.problems().is_empty() && both.listed(&["ok"]).contains(&"authentication: ok".to_owned()));
 }
@@ -328,8 +332,8 @@ fn all_that_is_wrong_with_a_configuration_is_told() {
     let swapped = text.replace("cert.pem", "key.pem");
     std::fs::write(&file, swapped).expect("written");
     let examined = Examined::by(kes(["doctor", "--json", "--config", &shown]));
-    assert_eq!(examined.problems(), ["tls: problem"]);
-    assert!(examined.told("tls").contains("a private key belongs into the file of `tls.key`"));
+    assert_eq!(examined.problems(), ["configuration: problem"]);
+    assert!(examined.told("configuration").contains("a private key belongs into the file of `tls.key`"));
     assert!(examined.listed(&["ok"]).contains(&"keystore: ok".to_owned()), "one mistake does not hide the rest");
 }
 
