@@ -14,4 +14,5 @@ mod policy_explain;
 mod policy_lint;
 mod program;
 mod server;
+mod trust;
 mod watch;

@@ -80,6 +80,12 @@ fn classify(endpoint: &str, error: &reqwest::Error) -> Error {
                  its file in SSL_CERT_FILE"
                     .to_owned()
             }
+            // A CA, or a self-signed certificate, was made again under its old name.
+            rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature) => {
+                "failed to verify certificate: its issuer is trusted by name, but has another key; hint: trust its CA as \
+                 it is now, for example by naming its file in SSL_CERT_FILE"
+                    .to_owned()
+            }
             rustls::Error::InvalidCertificate(problem) => format!("failed to verify certificate: {problem}"),
             other => other.to_string(),
         };
