@@ -11,7 +11,8 @@ use kes_core::{ApiKey, Identity, SecretBytes, SecretText};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::failure::Failure;
-use crate::cli::password;
+use crate::cli::password::PasswordFlag;
+use crate::cli::secret_input;
 
 /// Where a server listens if nobody says otherwise.
 const DEFAULT_SERVER: &str = "127.0.0.1:7373";
@@ -54,6 +55,10 @@ struct CredentialFlags {
     #[arg(short, long, value_name = "KEY", value_parser = secret)]
     api_key: Option<Arc<SecretText>>,
 
+    /// Read the API key from a file
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+
     /// Private key to log in with [env: KES_CLIENT_KEY]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -61,6 +66,9 @@ struct CredentialFlags {
     /// Certificate to log in with [env: KES_CLIENT_CERT]
     #[arg(long, value_name = "FILE")]
     cert: Option<PathBuf>,
+
+    #[command(flatten)]
+    password: PasswordFlag,
 }
 
 /// clap keeps clones of values; behind the reference there is one, which is wiped.
@@ -126,7 +134,7 @@ impl Connection {
 
     /// Who the client is.
     pub(crate) fn identity(&self) -> Result<ClientIdentity, Failure> {
-        identity(&self.credentials.choose(environment)?)
+        self.credentials.identity()
     }
 
     fn client(&self, servers: Vec<Endpoint>, identity: ClientIdentity) -> Result<Client, Failure> {
@@ -194,7 +202,7 @@ pub(crate) fn identity_of_environment() -> Result<Option<ClientIdentity>, Failur
     if [API_KEY, KEY_FILE, CERT_FILE].iter().all(|names| environment(names).is_none()) {
         return Ok(None);
     }
-    CredentialFlags::default().choose(environment).and_then(|credentials| identity(&credentials)).map(Some)
+    CredentialFlags::default().identity().map(Some)
 }
 
 /// The first of these variables that has a value.
@@ -207,17 +215,16 @@ impl CredentialFlags {
     fn choose(&self, environment: impl Fn(&[&str]) -> Option<String>) -> Result<Credentials, Failure> {
         let files_given = self.key.is_some() || self.cert.is_some();
         let from_environment = |names: &[&str], wanted: bool| if wanted { environment(names) } else { None };
-        let api_key = self
-            .api_key
-            .clone()
-            .or_else(|| from_environment(API_KEY, !files_given).map(|text| Arc::new(SecretText::from(text))));
-        let files_wanted = self.api_key.is_none();
+        let api_key = self.api_key_given()?;
+        let files_wanted = api_key.is_none();
+        let api_key =
+            api_key.or_else(|| from_environment(API_KEY, !files_given).map(|text| Arc::new(SecretText::from(text))));
         let key = self.key.clone().or_else(|| from_environment(KEY_FILE, files_wanted).map(PathBuf::from));
         let cert = self.cert.clone().or_else(|| from_environment(CERT_FILE, files_wanted).map(PathBuf::from));
         let text = match (api_key, key, cert) {
             (Some(api_key), None, None) => return Ok(Credentials::ApiKey(api_key)),
             (None, Some(key), Some(cert)) => return Ok(Credentials::Files { key, cert }),
-            (None, None, None) => "no API key given: set 'MINIO_KES_API_KEY' or 'KES_API_KEY', or use --api-key",
+            (None, None, None) => "no API key given: set 'MINIO_KES_API_KEY' or 'KES_API_KEY', or use --api-key-file",
             (Some(_), Some(_), _) => "an API key and a private key file cannot be used together",
             (Some(_), None, Some(_)) => "an API key and a certificate file cannot be used together",
             (None, Some(_), None) => {
@@ -229,9 +236,21 @@ impl CredentialFlags {
         };
         Err(Failure::error(text))
     }
+
+    fn api_key_given(&self) -> Result<Option<Arc<SecretText>>, Failure> {
+        match (&self.api_key, &self.api_key_file) {
+            (Some(_), Some(_)) => Err(Failure::error("--api-key and --api-key-file cannot be used together")),
+            (None, Some(file)) => secret_input::read_line(file).map(|key| Some(Arc::new(key))),
+            (api_key, None) => Ok(api_key.clone()),
+        }
+    }
+
+    fn identity(&self) -> Result<ClientIdentity, Failure> {
+        identity(&self.choose(environment)?, &self.password)
+    }
 }
 
-fn identity(credentials: &Credentials) -> Result<ClientIdentity, Failure> {
+fn identity(credentials: &Credentials, password: &PasswordFlag) -> Result<ClientIdentity, Failure> {
     let identity = match credentials {
         Credentials::ApiKey(text) => {
             let key: ApiKey =
@@ -245,7 +264,7 @@ fn identity(credentials: &Credentials) -> Result<ClientIdentity, Failure> {
             };
             let (certificate, key_pem) = (read(cert)?, read(key)?);
             let password = match pem::is_encrypted(key_pem.expose()) {
-                Ok(true) => Some(password::existing(&format!("Enter password for private key '{}': ", key.display()))?),
+                Ok(true) => Some(password.existing(&format!("Enter password for private key '{}': ", key.display()))?),
                 _ => None,
             };
             let password = password.as_ref().map(SecretText::expose);

@@ -7,6 +7,8 @@
 //! | `-kf` | bundled booleans; the last may take a value |
 //! | `--` | ends flags; a lone `-` is an argument |
 //!
+//! A command whose argument is a `trailing_var_arg` takes everything as it is.
+//!
 //! Of two equal flags the last counts. Names are exact. Texts of errors are those that scripts match
 //! (specification: `cli.md` §1.2).
 
@@ -72,6 +74,9 @@ impl Path {
         let mut booleans = BTreeMap::new();
         let mut positional = Vec::new();
         let mut rest = arguments.iter();
+        if self.command.get_positionals().any(Arg::is_trailing_var_arg_set) {
+            positional.extend(rest.by_ref().cloned());
+        }
         while let Some(argument) = rest.next() {
             let bytes = argument.as_bytes();
             if bytes == b"--" {

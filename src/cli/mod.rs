@@ -4,6 +4,7 @@
 //! the reference reads them ([`flags`]): scripts depend on `-k=false`, on the texts of errors and on flags that may stand
 //! anywhere after the command.
 
+mod completion;
 mod config;
 mod connect;
 mod doctor;
@@ -12,16 +13,19 @@ mod encoding;
 mod failure;
 mod findings;
 mod flags;
+mod gone;
 mod healthcheck;
 mod identity;
 mod key;
 mod log;
 mod ls;
+mod man;
 mod metric;
 mod migrate;
 mod output;
 mod password;
 mod policy;
+mod secret_input;
 mod server;
 mod status;
 mod tool;
@@ -52,6 +56,10 @@ struct Kes {
     /// Print what this program is
     #[arg(short, long)]
     version: bool,
+
+    /// Install completion for bash or zsh
+    #[arg(long, hide = true)]
+    auto_completion: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,8 +77,21 @@ enum Command {
     Status(status::StatusCommand),
     Metric(metric::Metric),
     Migrate(migrate::Migrate),
+    Completion(completion::Completion),
+    #[command(name = "man")]
+    ManualPages(man::ManualPages),
+    #[command(hide = true)]
+    Update(gone::Update),
     #[command(hide = true)]
     Tool(tool::Tool),
+    #[command(hide = true)]
+    Init(gone::Gone),
+    #[command(hide = true)]
+    Enclave(gone::Gone),
+    #[command(hide = true)]
+    Secret(gone::Gone),
+    #[command(hide = true)]
+    Gateway(gone::Gone),
 }
 
 /// Runs what the arguments ask for; the first of them is the program.
@@ -84,6 +105,10 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     let root = usage::finish(Kes::command());
+    if let Some(candidates) = completion::answer(&root, |name| std::env::var(name).ok()) {
+        output::print(candidates.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let (command, path, words) = match flags::read(&root, arguments)? {
         Request::Help(command) => {
             output::print(usage::help(&command).as_bytes())?;
@@ -91,7 +116,7 @@ fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         }
         Request::Run { command, path, words } => (command, path, words),
     };
-    let matches = root.try_get_matches_from(words).map_err(|error| flags::explain(&error, &command, &path))?;
+    let matches = root.clone().try_get_matches_from(words).map_err(|error| flags::explain(&error, &command, &path))?;
     let kes = Kes::from_arg_matches(&matches).map_err(|error| flags::explain(&error, &command, &path))?;
     match kes.command {
         Some(Command::Server(args)) => return Ok(server::run(args)),
@@ -106,8 +131,16 @@ fn dispatch(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         Some(Command::Status(args)) => args.run(),
         Some(Command::Metric(args)) => args.run(),
         Some(Command::Migrate(args)) => args.run(),
+        Some(Command::Completion(args)) => args.run(&root),
+        Some(Command::ManualPages(args)) => args.run(&root),
+        Some(Command::Update(args)) => args.run(),
         Some(Command::Tool(args)) => tool::run(args),
+        Some(Command::Init(args)) => args.run(gone::INIT),
+        Some(Command::Enclave(args)) => args.run(gone::ENCLAVE),
+        Some(Command::Secret(args)) => args.run(gone::SECRET),
+        Some(Command::Gateway(args)) => args.run(gone::GATEWAY),
         None if kes.version => output::print(usage::version().as_bytes()),
+        None if kes.auto_completion => completion::install(),
         None => Err(Failure::Usage(usage::help(&command))),
     }?;
     Ok(ExitCode::SUCCESS)

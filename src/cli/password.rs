@@ -1,51 +1,72 @@
-//! Asks for passwords: on the controlling terminal, so that stdin, stdout and stderr may go elsewhere.
+//! Passwords of private keys: from a file, from the environment, or else from the controlling terminal, so that stdin,
+//! stdout and stderr may go elsewhere.
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::path::PathBuf;
 
+use clap::Args;
 use kes_core::{SecretBytes, SecretText};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::cli::failure::Failure;
+use crate::cli::secret_input::{self, MAX_LINE_BYTES};
 
 /// Where programs find the password of a private key that has one. MinIO uses the first.
 const VARIABLES: [&str; 2] = ["MINIO_KMS_KES_KEY_PASSWORD", "KES_CLIENT_KEY_PASSWORD"];
 
-/// Longest password, in bytes.
-const MAX_BYTES: usize = 1024;
-
-/// The password from the environment, if one is set.
-pub(crate) fn from_environment() -> Option<SecretText> {
-    let set = VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
-    set.map(SecretText::from).find(|password| !password.is_empty())
+/// Where the password of a private key comes from, as a flag.
+#[derive(Args, Debug, Default)]
+pub(crate) struct PasswordFlag {
+    /// Read the password of the private key from a file [env: MINIO_KMS_KES_KEY_PASSWORD, the password]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
 }
 
-/// The password from the environment, or else asked for with this prompt.
-pub(crate) fn existing(prompt: &str) -> Result<SecretText, Failure> {
-    match from_environment() {
-        Some(password) => Ok(password),
-        None => ask(prompt),
+impl PasswordFlag {
+    /// Whether the flag was used.
+    pub(crate) fn is_given(&self) -> bool {
+        self.password_file.is_some()
     }
-}
 
-/// A new password: from the environment, or asked for twice. Never empty.
-pub(crate) fn fresh() -> Result<SecretText, Failure> {
-    if let Some(password) = from_environment() {
-        return Ok(password);
+    /// The password of a key that has one: from the file, from the environment, or asked for with this prompt.
+    pub(crate) fn existing(&self, prompt: &str) -> Result<SecretText, Failure> {
+        match self.given()? {
+            Some(password) => Ok(password),
+            None => ask(prompt),
+        }
     }
-    let password = ask("Enter password for private key:")?;
-    if password.is_empty() {
-        return Err(Failure::error("the password is empty"));
+
+    /// A new password: from the file, from the environment, or asked for twice. Never empty.
+    pub(crate) fn fresh(&self) -> Result<SecretText, Failure> {
+        if let Some(password) = self.given()? {
+            return Ok(password);
+        }
+        let password = ask("Enter password for private key:")?;
+        if password.is_empty() {
+            return Err(Failure::error("the password is empty"));
+        }
+        if ask("Confirm password for private key:")?.expose() != password.expose() {
+            return Err(Failure::error("passwords don't match"));
+        }
+        Ok(password)
     }
-    if ask("Confirm password for private key:")?.expose() != password.expose() {
-        return Err(Failure::error("passwords don't match"));
+
+    fn given(&self) -> Result<Option<SecretText>, Failure> {
+        if let Some(file) = &self.password_file {
+            return secret_input::read_line(file).map(Some);
+        }
+        let set = VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
+        Ok(set.map(SecretText::from).find(|password| !password.is_empty()))
     }
-    Ok(password)
 }
 
 fn ask(prompt: &str) -> Result<SecretText, Failure> {
     let failed = |error: std::io::Error| {
-        Failure::error(format!("reading password: {error} (without a terminal, set `{}`)", VARIABLES[0]))
+        Failure::error(format!(
+            "reading password: {error} (without a terminal, use --password-file or set `{}`)",
+            VARIABLES[0]
+        ))
     };
     let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
     let _silence = Silence::of(&terminal).map_err(failed)?;
@@ -65,7 +86,7 @@ fn read_line(terminal: &mut impl Read) -> std::io::Result<Option<SecretBytes>> {
     const CTRL_U: u8 = 21;
     const BACKSPACE: [u8; 2] = [8, 127];
 
-    let mut line = SecretBytes::with_capacity(MAX_BYTES);
+    let mut line = SecretBytes::with_capacity(MAX_LINE_BYTES);
     let mut byte = [0];
     while terminal.read(&mut byte)? == 1 {
         match byte[0] {
@@ -77,7 +98,7 @@ fn read_line(terminal: &mut impl Read) -> std::io::Result<Option<SecretBytes>> {
                 let text = String::from_utf8_lossy(line.expose()).chars().last().map_or(0, char::len_utf8);
                 line.resize(line.len().saturating_sub(text));
             }
-            key if line.len() < MAX_BYTES => line.extend_from_slice(&[key]),
+            key if line.len() < MAX_LINE_BYTES => line.extend_from_slice(&[key]),
             _ => {}
         }
     }
@@ -125,6 +146,6 @@ mod tests {
         assert_eq!(typed(b"wrong\x15right\n").as_deref(), Some("right"));
         assert_eq!(typed(b"\x7f\n").as_deref(), Some(""));
         assert_eq!(typed(b"secret\x03"), None);
-        assert_eq!(typed(&[b'a'; 2000]).map(|line| line.len()), Some(MAX_BYTES));
+        assert_eq!(typed(&[b'a'; 2000]).map(|line| line.len()), Some(MAX_LINE_BYTES));
     }
 }

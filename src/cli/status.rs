@@ -18,7 +18,7 @@ use crate::cli::usage;
 #[command(
     override_usage = "kes status [OPTIONS]",
     after_help = concat!(
-        "Each server is asked. With --json each of several servers is a line of its own, with its `endpoint`.\n",
+        "Each server is asked. With --json each of several servers is a line of its own, with its `endpoint`. ",
         "The exit code is 1 if a server does not answer; a key store that does not is told.\n\n",
         usage::examples!("kes status", "kes status --short", "kes status --server kes-1:7373,kes-2:7373 --json")
     ),

@@ -1,43 +1,9 @@
+//! What is read of arguments and environment. Mistakes that need neither are recorded in `cmd/errors.trycmd`.
+
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use crate::program::kes;
-
-#[test]
-fn mistakes_are_named_and_point_to_the_help() {
-    for (line, message) in [
-        ("foo", "\"foo\" is not a kes command. See 'kes --help'"),
-        ("-v foo", "\"foo\" is not a kes command. See 'kes --help'"),
-        ("key foo", "\"foo\" is not a key command. See 'kes key --help'"),
-        ("-k key ls", "unknown shorthand flag: 'k' in -k. See 'kes --help'"),
-        ("key create --bogus", "unknown flag: --bogus. See 'kes key create --help'"),
-        ("key ls -e", "flag needs an argument: 'e' in -e. See 'kes key ls --help'"),
-        (
-            "key ls --color=x",
-            "invalid argument \"x\" for \"--color\" flag: expected auto, always or never. See 'kes key ls --help'",
-        ),
-        ("identity --bogus", "unknown flag: --bogus"),
-        ("identity a b", "too many arguments"),
-        ("key create", "no key name specified. See 'kes key create --help'"),
-        ("key rm", "no key name specified. See 'kes key rm --help'"),
-        ("key info", "no key name specified. See 'kes key info --help'"),
-        ("key info a b", "too many arguments. See 'kes key info --help'"),
-        ("key ls a b", "too many arguments. See 'kes key ls --help'"),
-        ("key import a", "no crypto key specified. See 'kes key import --help'"),
-        ("key import a b c", "too many arguments. See 'kes key import --help'"),
-        ("key import --stdin a b", "too many arguments. See 'kes key import --help'"),
-        ("key import a A!==", "invalid key: illegal base64 data at input byte 1."),
-        ("key encrypt a", "no message specified. See 'kes key encrypt --help'"),
-        ("key decrypt a", "no ciphertext specified. See 'kes key decrypt --help'"),
-        ("key decrypt a !", "invalid ciphertext: illegal base64 data at input byte 0."),
-        ("key decrypt a QQ== !", "invalid context: illegal base64 data at input byte 0."),
-        ("key dek a !", "invalid context: illegal base64 data at input byte 0."),
-        ("key dek a b c", "too many arguments. See 'kes key dek --help'"),
-        ("server x", "too many arguments. See 'kes server --help'"),
-    ] {
-        assert_eq!(kes(line.split(' ')).run().error(), message, "kes {line}");
-    }
-}
 
 #[test]
 fn credentials_are_checked_before_anything_is_sent() {

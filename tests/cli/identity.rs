@@ -77,8 +77,8 @@ fn existing_files_are_kept_unless_forced() {
 #[test]
 fn an_encrypted_key_opens_with_its_password_only() {
     let directory = tempfile::tempdir().expect("a directory");
-    let new = ["identity", "new", "--key", "private.key", "--cert", "public.crt", "--encrypt"];
-    let new = || kes(new).in_directory(directory.path());
+    let new_files = ["identity", "new", "--key", "private.key", "--cert", "public.crt"];
+    let new = || kes(new_files.iter().chain(&["--encrypt"])).in_directory(directory.path());
     let text = new().with("KES_CLIENT_KEY_PASSWORD", "hunter2").run().ok();
     assert!(!text.contains("kes:v1:"), "the API key would make the password useless");
     let pem = std::fs::read_to_string(directory.path().join("private.key")).expect("a file");
@@ -88,6 +88,12 @@ fn an_encrypted_key_opens_with_its_password_only() {
     let identity = api_key.parse::<ApiKey>().expect("an API key").identity();
     assert_eq!(of(directory.path(), "public.crt"), identity.as_str());
     assert_eq!(show().with("MINIO_KMS_KES_KEY_PASSWORD", "other").run().error(), "incorrect password");
+    std::fs::write(directory.path().join("password"), "hunter2\n").expect("written");
+    let from_file = kes(["identity", "private.key", "--password-file", "password"]).in_directory(directory.path());
+    assert_eq!(from_file.with("KES_CLIENT_KEY_PASSWORD", "other").run().ok(), api_key, "flags beat the environment");
+    let again = kes(new_files.iter().chain(&["--encrypt", "--password-file", "password", "-f"]));
+    again.in_directory(directory.path()).run().ok();
+    show().with("KES_CLIENT_KEY_PASSWORD", "hunter2").run().ok();
 }
 
 #[test]

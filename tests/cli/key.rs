@@ -89,6 +89,60 @@ fn keys_are_imported_from_argument_stdin_and_file() {
 }
 
 #[test]
+fn messages_and_ciphertexts_come_from_stdin_and_file() {
+    let server = DevServer::start();
+    let run = |arguments: &[&str], input: &[u8]| server.kes(arguments).stdin(input).run();
+    server.kes(&["key", "create", "k"]).run().ok();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().to_str().expect("UTF-8");
+    // Neither text nor trimmed.
+    let message = b"\xffHello\n";
+    std::fs::write(&file, message).expect("written");
+    for arguments in [
+        &["key", "encrypt", "k", "-", "Y29udGV4dA=="][..],
+        &["key", "encrypt", "--stdin", "k", "Y29udGV4dA=="],
+        &["key", "encrypt", "k", "--file", path, "Y29udGV4dA=="],
+    ] {
+        let json = run(arguments, message).ok();
+        let ciphertext = json.trim_start_matches("{\"ciphertext\":\"").trim_end_matches("\"}");
+        let decrypted = r#"{"plaintext":"/0hlbGxvCg=="}"#;
+        let line = format!("{ciphertext}\n");
+        assert_eq!(run(&["key", "decrypt", "k", "-", "Y29udGV4dA=="], line.as_bytes()).ok(), decrypted);
+        assert_eq!(run(&["key", "decrypt", "k", "Y29udGV4dA==", "--stdin"], line.as_bytes()).ok(), decrypted);
+        let error = run(&["key", "decrypt", "k", ciphertext], b"").error();
+        assert_eq!(error, "failed to decrypt ciphertext: decryption failed: ciphertext is not authentic");
+    }
+    let error = run(&["key", "encrypt", "k", "-"], &vec![b'a'; 1024 * 1024 + 1]).error();
+    assert_eq!(error, "'stdin' is too long: at most 1048576 bytes are read");
+}
+
+#[test]
+fn an_hmac_is_that_of_key_and_message() {
+    let server = DevServer::start();
+    let run = |arguments: &[&str]| server.kes(arguments).stdin("Hello").run();
+    run(&["key", "create", "k", "other"]).ok();
+    let hmac = run(&["key", "hmac", "k", "Hello"]).ok();
+    assert!(hmac.starts_with("{\"hmac\":\"") && hmac.len() == 44 + 11, "{hmac}");
+    assert_eq!(run(&["key", "hmac", "k", "-"]).ok(), hmac);
+    assert_eq!(run(&["key", "hmac", "--stdin", "k"]).ok(), hmac);
+    assert_ne!(run(&["key", "hmac", "k", "hello"]).ok(), hmac);
+    assert_ne!(run(&["key", "hmac", "other", "Hello"]).ok(), hmac);
+    assert_eq!(run(&["key", "hmac", "nope", "x"]).error(), "failed to compute HMAC: key does not exist");
+}
+
+#[test]
+fn the_api_key_can_stand_in_a_file() {
+    let server = DevServer::start();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, format!("{}\n", server.api_key)).expect("written");
+    let path = file.path().to_str().expect("UTF-8");
+    let list = || kes(["key", "ls", "-k", "--api-key-file", path]).with("KES_SERVER", &server.address);
+    assert_eq!(list().with("KES_CLIENT_KEY", "k").run().ok(), "", "flags beat the environment");
+    std::fs::write(&file, "").expect("written");
+    assert_eq!(list().run().error(), format!("'{path}' must hold one line of text"));
+}
+
+#[test]
 fn the_administrator_sees_itself() {
     let server = DevServer::start();
     let admin = kes(["identity", "of", &server.api_key]).run().ok();

@@ -7,6 +7,7 @@ fn choose(flags: [Option<&str>; 3], environment: &[(&str, &str)]) -> String {
         api_key: api_key.map(|text| Arc::new(SecretText::from(text))),
         key: key.map(PathBuf::from),
         cert: cert.map(PathBuf::from),
+        ..CredentialFlags::default()
     };
     let lookup = |names: &[&str]| {
         let value = |name: &&str| environment.iter().find(|variable| variable.0 == *name).map(|v| v.1.to_owned());
@@ -35,6 +36,18 @@ fn flags_beat_the_environment() {
     assert_eq!(choose([Some("a"), None, None], &files), "api a");
     assert_eq!(choose([None, Some("x"), Some("y")], &[("KES_API_KEY", "a")]), "files x y");
     assert_eq!(choose([None, Some("x"), None], &files), "files x c");
+}
+
+#[test]
+fn an_api_key_can_stand_in_a_file() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "a\n").expect("written");
+    let mut flags = CredentialFlags { api_key_file: Some(file.path().to_owned()), ..CredentialFlags::default() };
+    let environment = |names: &[&str]| names.contains(&"KES_CLIENT_KEY").then(|| "k".to_owned());
+    let chosen = flags.choose(environment).expect("credentials");
+    assert!(matches!(&chosen, Credentials::ApiKey(key) if key.expose() == "a"), "flags beat the environment");
+    flags.api_key = Some(Arc::new("b".into()));
+    assert!(flags.choose(|_| None).is_err(), "which one?");
 }
 
 #[test]

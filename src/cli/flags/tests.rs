@@ -39,6 +39,8 @@ fn every_spelling_means_the_same() {
         (vec!["identity", "file"], "kes identity -- file"),
         (vec!["identity", "new", "-f", "--dns", "a,b", "--dns=c"], "kes identity new --force --dns=a,b --dns=c --"),
         (vec!["-v"], "kes --version --"),
+        (vec!["gateway", "vault", "--addr", "-x", "--"], "kes gateway -- vault --addr -x --"),
+        (vec!["gateway", "--help"], "kes gateway -- --help"),
     ] {
         assert_eq!(read_words(&arguments).as_deref(), Ok(words), "{arguments:?}");
     }
@@ -53,6 +55,7 @@ fn help_is_found_wherever_it_stands() {
         (vec!["key", "--help"], "help of key"),
         (vec!["key", "create", "a", "-kh"], "help of create"),
         (vec!["identity", "-h"], "help of identity"),
+        (vec!["help", "gateway"], "help of gateway"),
     ] {
         assert_eq!(read_words(&arguments).as_deref(), Ok(help), "{arguments:?}");
     }
@@ -85,4 +88,32 @@ fn errors_have_the_texts_that_scripts_match() {
     ] {
         assert_eq!(read_words(&arguments), Err(error.to_owned()), "{arguments:?}");
     }
+}
+
+/// Hands every spelling of every flag of `command`, and of all below it, to clap.
+fn check_flags(root: &Command, command: &Command, path: &[&str]) {
+    use clap::error::ErrorKind::{InvalidValue, ValueValidation};
+
+    for flag in command.get_arguments().filter(|argument| !argument.is_positional()) {
+        let long = flag.get_long().unwrap_or_else(|| panic!("{path:?}: {flag} has no long name"));
+        assert!(long != "help" && flag.get_short() != Some('h'), "{path:?}: {flag} hides the help");
+        let value = if is_boolean(flag) { "" } else { "=x" };
+        let short = flag.get_short().map(|short| format!("-{short}{value}"));
+        for spelling in [Some(format!("--{long}{value}")), short].into_iter().flatten() {
+            let arguments: Vec<OsString> = path.iter().copied().chain([&*spelling]).map(OsString::from).collect();
+            let Ok(Request::Run { words, .. }) = read(root, &arguments) else { panic!("{path:?} {spelling}") };
+            if let Err(error) = root.clone().try_get_matches_from(words) {
+                assert!([InvalidValue, ValueValidation].contains(&error.kind()), "{path:?} {spelling}: {error}");
+            }
+        }
+    }
+    for command in command.get_subcommands() {
+        check_flags(root, command, &[path, &[command.get_name()]].concat());
+    }
+}
+
+#[test]
+fn clap_takes_every_flag_as_it_is_handed_over() {
+    let root = usage::finish(crate::cli::Kes::command());
+    check_flags(&root, &root, &[]);
 }

@@ -12,6 +12,8 @@ use std::ffi::OsString;
 use clap::{Args, Subcommand};
 
 use crate::cli::failure::Failure;
+use crate::cli::gone::{self, Gone};
+use crate::cli::password::PasswordFlag;
 use crate::cli::usage;
 
 pub(crate) use new::New;
@@ -22,7 +24,7 @@ pub(crate) use of::{Of, identity_of};
 #[command(
     override_usage = "kes identity [API-KEY | FILE]\n    kes identity COMMAND",
     after_help = concat!(
-        "Without arguments a new API key is made. With an API key or a certificate its identity is printed; with the\n",
+        "Without arguments a new API key is made. With an API key or a certificate its identity is printed; with the ",
         "file of an Ed25519 private key, its API key.\n\n",
         usage::examples!("kes identity", "kes identity kes:v1:AD9E7FSYWrMD+VjhI6q545cYT9YOyFxZb7UnjEepYDRc")
     )
@@ -30,6 +32,9 @@ pub(crate) use of::{Of, identity_of};
 pub(crate) struct Identity {
     #[command(subcommand)]
     command: Option<Command>,
+
+    #[command(flatten)]
+    password: PasswordFlag,
 
     #[arg(hide = true)]
     arguments: Vec<OsString>,
@@ -46,22 +51,13 @@ enum Command {
     Gone(Gone),
 }
 
-/// Identities are managed in the configuration file of the server
-#[derive(Args, Debug)]
-struct Gone {
-    #[arg(hide = true)]
-    arguments: Vec<OsString>,
-}
-
 pub(crate) fn run(identity: Identity) -> Result<(), Failure> {
     match identity.command {
-        None => show::run(&identity.arguments),
+        None => show::run(&identity.arguments, &identity.password),
         Some(Command::New(new)) => new.run(),
         Some(Command::Of(of)) => of.run(),
         Some(Command::Info(info)) => info.run(),
         Some(Command::Ls(ls)) => ls.run(),
-        Some(Command::Gone(Gone { .. })) => Err(Failure::error(
-            "identities are managed in the configuration file of the server: edit `policy`, then send it SIGHUP",
-        )),
+        Some(Command::Gone(gone)) => gone.run(gone::IDENTITIES),
     }
 }

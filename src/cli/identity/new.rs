@@ -14,7 +14,7 @@ use super::files;
 use crate::cli::duration;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Colour, Style, When};
-use crate::cli::password;
+use crate::cli::password::PasswordFlag;
 use crate::cli::usage;
 
 /// Create an API key, and a certificate for it
@@ -26,7 +26,7 @@ use crate::cli::usage;
         usage::examples!(
             "kes identity new",
             "kes identity new --key private.key --cert public.crt my-app",
-            "kes identity new --key server.key --cert server.crt --ip 127.0.0.1 --dns localhost --expiry 8760h"
+            "kes identity new --key server.key --cert server.crt --dns kes.example.net"
         )
     ),
     args_override_self = true
@@ -52,9 +52,12 @@ pub(crate) struct New {
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     expiry: Option<Duration>,
 
-    /// Encrypt the private key with a password [env: MINIO_KMS_KES_KEY_PASSWORD]
+    /// Encrypt the private key with a password
     #[arg(long)]
     encrypt: bool,
+
+    #[command(flatten)]
+    password: PasswordFlag,
 
     /// Overwrite files
     #[arg(short, long)]
@@ -88,6 +91,9 @@ impl New {
         if self.subject.len() > 1 {
             return Err(see("too many arguments"));
         }
+        if self.password.is_given() && !self.encrypt {
+            return Err(see("--password-file needs --encrypt as well"));
+        }
         match (&self.key, &self.cert) {
             (Some(_), None) => Err(see("--key needs --cert as well")),
             (None, Some(_)) => Err(see("--cert needs --key as well")),
@@ -120,7 +126,7 @@ impl New {
             files::refuse_existing("private key", key_path)?;
             files::refuse_existing("certificate", cert_path)?;
         }
-        let password = if self.encrypt { Some(password::fresh()?) } else { None };
+        let password = if self.encrypt { Some(self.password.fresh()?) } else { None };
         let key = generate()?;
         let content = IdentityCertificate {
             subject: self.subject.first().map(String::as_str),

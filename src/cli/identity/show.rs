@@ -9,12 +9,12 @@ use kes_core::{ApiKey, Identity, SecretBytes, SecretText};
 
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Colour, Style, When};
-use crate::cli::password;
+use crate::cli::password::PasswordFlag;
 
-pub(super) fn run(arguments: &[OsString]) -> Result<(), Failure> {
+pub(super) fn run(arguments: &[OsString], password: &PasswordFlag) -> Result<(), Failure> {
     match arguments {
         [] => show_new_key(),
-        [argument] => show_argument(argument),
+        [argument] => show_argument(argument, password),
         _ => Err(Failure::error("too many arguments")),
     }
 }
@@ -35,7 +35,7 @@ fn show_new_key() -> Result<(), Failure> {
     output::print(block.expose().as_bytes())
 }
 
-fn show_argument(argument: &OsStr) -> Result<(), Failure> {
+fn show_argument(argument: &OsStr, password: &PasswordFlag) -> Result<(), Failure> {
     if let Some(key) = argument.to_str().and_then(|text| text.parse::<ApiKey>().ok()) {
         return show_identity(&key.identity());
     }
@@ -50,7 +50,7 @@ fn show_argument(argument: &OsStr) -> Result<(), Failure> {
     let label = pem::labels(pem.expose()).find(|label| *label == "CERTIFICATE" || label.ends_with("PRIVATE KEY"));
     match label {
         Some("CERTIFICATE") => show_identity(&identity_of_first_certificate(pem.expose(), &shown.to_string())?),
-        Some(_) => show_key_of_file(&shown.to_string(), &pem),
+        Some(_) => show_key_of_file(&shown.to_string(), &pem, password),
         None => Err(Failure::error(format!("'{shown}' contains no valid PEM certificate or private key"))),
     }
 }
@@ -72,13 +72,13 @@ fn show_identity(identity: &Identity) -> Result<(), Failure> {
     )
 }
 
-fn show_key_of_file(file: &str, pem: &SecretBytes) -> Result<(), Failure> {
+fn show_key_of_file(file: &str, pem: &SecretBytes, password: &PasswordFlag) -> Result<(), Failure> {
     let failed = |error: PemError| match error {
         PemError::WrongPassword => Failure::error("incorrect password"),
         other => Failure::error(format!("'{file}': {other}")),
     };
     let password = match pem::is_encrypted(pem.expose()).map_err(failed)? {
-        true => Some(password::existing(&format!("Enter password for private key '{file}': "))?),
+        true => Some(password.existing(&format!("Enter password for private key '{file}': "))?),
         false => None,
     };
     let key = pem::read_private_key(pem.expose(), password.as_ref().map(SecretText::expose)).map_err(failed)?;

@@ -1,11 +1,11 @@
 //! `kes key encrypt`.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
 
-use super::{miscounted, print_bytes};
+use super::input::{Input, Operands, input_help};
+use super::print_bytes;
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
 use crate::cli::usage;
@@ -13,13 +13,21 @@ use crate::cli::usage;
 /// Encrypt a message
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "kes key encrypt [OPTIONS] NAME MESSAGE",
-    after_help = usage::examples!("kes key encrypt my-key \"Hello World\""),
+    override_usage = "kes key encrypt [OPTIONS] NAME MESSAGE [CONTEXT]",
+    after_help = concat!(
+        "MESSAGE is taken as it is; CONTEXT is base64, and is needed again to decrypt. ",
+        input_help!("MESSAGE"),
+        "\n\n",
+        usage::examples!("kes key encrypt my-key \"Hello World\"", "kes key encrypt my-key --file secret.txt")
+    ),
     args_override_self = true
 )]
 pub(crate) struct Encrypt {
     #[command(flatten)]
     connection: Connection,
+
+    #[command(flatten)]
+    input: Input,
 
     #[arg(hide = true)]
     arguments: Vec<OsString>,
@@ -27,15 +35,11 @@ pub(crate) struct Encrypt {
 
 impl Encrypt {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let (name, message) = match self.arguments.as_slice() {
-            [] => return Err(miscounted("no key name specified", "encrypt")),
-            [_] => return Err(miscounted("no message specified", "encrypt")),
-            [name, message] => (name.to_string_lossy(), message.as_bytes()),
-            _ => return Err(miscounted("too many arguments", "encrypt")),
-        };
+        let operands = Operands { command: "encrypt", missing: "no message specified", context: true };
+        let given = self.input.read(self.arguments, operands)?;
         let ciphertext = self.connection.run(async |client| {
             let failed = |error| Failure::error(format!("failed to encrypt message: {error}"));
-            client.encrypt(&name, message, b"").await.map_err(failed)
+            client.encrypt(&given.name, given.input.expose(), given.context.expose()).await.map_err(failed)
         })?;
         print_bytes(&[("ciphertext", &ciphertext)])
     }

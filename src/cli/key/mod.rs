@@ -4,8 +4,10 @@ mod create;
 mod decrypt;
 mod dek;
 mod encrypt;
+mod hmac;
 mod import;
 mod info;
+mod input;
 mod ls;
 mod rm;
 
@@ -38,6 +40,7 @@ enum Command {
     Decrypt(decrypt::Decrypt),
     #[command(alias = "derive")]
     Dek(dek::Dek),
+    Hmac(hmac::Hmac),
 }
 
 pub(crate) fn run(key: Key) -> Result<(), Failure> {
@@ -50,6 +53,7 @@ pub(crate) fn run(key: Key) -> Result<(), Failure> {
         Command::Encrypt(encrypt) => encrypt.run(),
         Command::Decrypt(decrypt) => decrypt.run(),
         Command::Dek(dek) => dek.run(),
+        Command::Hmac(hmac) => hmac.run(),
     }
 }
 

@@ -11,6 +11,7 @@ use kes_client::wire::RuleSet;
 use kes_core::Rule;
 
 use crate::cli::failure::Failure;
+use crate::cli::gone::{self, Gone};
 use crate::cli::{output, usage};
 
 /// Look at policies
@@ -41,13 +42,6 @@ enum Command {
     Gone(Gone),
 }
 
-/// Policies are managed in the configuration file of the server
-#[derive(Args, Debug)]
-struct Gone {
-    #[arg(hide = true)]
-    arguments: Vec<String>,
-}
-
 pub(crate) fn run(policy: Policy) -> Result<(), Failure> {
     match policy.command {
         Command::Explain(explain) => explain.run(),
@@ -55,9 +49,7 @@ pub(crate) fn run(policy: Policy) -> Result<(), Failure> {
         Command::Info(info) => info.run(),
         Command::Ls(ls) => ls.run(),
         Command::Show(show) => show.run(),
-        Command::Gone(Gone { .. }) => Err(Failure::error(
-            "policies are managed in the configuration file of the server: edit `policy`, then send it SIGHUP",
-        )),
+        Command::Gone(gone) => gone.run(gone::POLICIES),
     }
 }
 
