@@ -30,6 +30,7 @@
 //! | [`Client`], [`Builder`] | requests, over one or several servers |
 //! | [`Events`] | a log that is followed |
 //! | [`ClientIdentity`] | who the client is: an API key, or a certificate and its private key |
+//! | [`BackendTls`] | TLS towards servers of another kind, for key stores |
 //! | [`Error`] | why a request failed, as variants to react to |
 //! | [`wire`] | the JSON bodies; the server uses the same types |
 //! | [`pem`] | certificates and private keys from files, encrypted ones included |
@@ -162,4 +163,4 @@ pub use error::Error;
 pub use events::Events;
 /// What the methods of [`Client`] take and return, from the crate that holds the rules.
 pub use kes_core::{Algorithm, ApiKey, Identity, SecretBytes, Timestamp};
-pub use tls::{ClientIdentity, InvalidIdentity, TrustError};
+pub use tls::{BackendTls, BackendTlsError, ClientIdentity, InvalidIdentity, TrustError};

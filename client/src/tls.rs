@@ -3,6 +3,7 @@
 //! TLS 1.2 and 1.3 with AEAD suites; key exchange X25519MLKEM768, X25519, P-256, P-384 in this order (decision 3); HTTP/2
 //! before HTTP/1.1. The client certificate is offered whatever CAs the server names: most are self-signed.
 
+mod backend;
 mod identity;
 mod trust;
 
@@ -13,6 +14,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 
+pub use backend::{BackendTls, BackendTlsError};
 pub use identity::{ClientIdentity, InvalidIdentity};
 pub use trust::TrustError;
 pub(crate) use trust::{Authorities, Trust};

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use kes_config::keystore as settings;
 
+#[cfg(feature = "vault")]
+use crate::VaultStore;
 use crate::{FileStore, KeyStore, StoreError};
 
 /// When a store is connected.
@@ -45,6 +47,8 @@ impl From<StoreError> for ConnectError {
 pub async fn connect(settings: &settings::KeyStore, start: Start) -> Result<Arc<dyn KeyStore>, ConnectError> {
     match built(settings)? {
         Built::FileSystem(fs) => Ok(Arc::new(FileStore::open(fs.path.clone(), start, is_stored_key).await?)),
+        #[cfg(feature = "vault")]
+        Built::Vault(vault) => Ok(Arc::new(VaultStore::connect(vault).await?)),
     }
 }
 
@@ -61,6 +65,8 @@ pub fn check(settings: &settings::KeyStore) -> Result<(), ConnectError> {
             Err(ConnectError::Refused(format!("keystore.fs.path: `{path}` is not a directory; {hint}")))
         }
         Built::FileSystem(_) => Ok(()),
+        #[cfg(feature = "vault")]
+        Built::Vault(vault) => VaultStore::check(vault),
     }
 }
 
@@ -72,17 +78,28 @@ pub fn is_same(one: &settings::KeyStore, other: &settings::KeyStore) -> bool {
     {
         return one == other;
     }
+    if let (settings::KeyStore::Vault(one), settings::KeyStore::Vault(other)) = (one, other) {
+        let place =
+            |vault: &settings::Vault| [&vault.namespace, &vault.prefix].map(|part| part.clone().unwrap_or_default());
+        // Of which version the engine is, how to log in and what is encrypted beside makes no other place of it.
+        return (&one.endpoint, &one.engine, place(one)) == (&other.endpoint, &other.engine, place(other));
+    }
     one == other
 }
 
 /// The stores of this build.
 enum Built<'a> {
     FileSystem(&'a settings::FileSystem),
+    #[cfg(feature = "vault")]
+    Vault(&'a settings::Vault),
 }
 
 fn built(settings: &settings::KeyStore) -> Result<Built<'_>, ConnectError> {
     match settings {
         settings::KeyStore::FileSystem(fs) => Ok(Built::FileSystem(fs)),
+        #[cfg(feature = "vault")]
+        settings::KeyStore::Vault(vault) => Ok(Built::Vault(vault)),
+        #[cfg(not(feature = "vault"))]
         settings::KeyStore::Vault(_) => Err(not_built("vault")),
         settings::KeyStore::Fortanix(_) => Err(not_built("fortanix.sdkms")),
         settings::KeyStore::KeySecure(_) => Err(not_built("gemalto.keysecure")),
@@ -94,7 +111,7 @@ fn built(settings: &settings::KeyStore) -> Result<Built<'_>, ConnectError> {
 }
 
 /// The stores that this build has, as the configuration names them.
-const BUILT: &str = "`fs`";
+const BUILT: &str = if cfg!(feature = "vault") { "`fs` and `vault`" } else { "`fs`" };
 
 fn not_built(backend: &str) -> ConnectError {
     ConnectError::Refused(format!("keystore.{backend}: not available in this build; hint: it has {BUILT}"))
@@ -128,7 +145,11 @@ mod tests {
 
     #[test]
     fn a_store_that_is_not_built_is_named() {
-        assert_eq!(not_built("vault").to_string(), "keystore.vault: not available in this build; hint: it has `fs`");
+        let error = not_built("azure.keyvault").to_string();
+        assert!(
+            error.starts_with("keystore.azure.keyvault: not available in this build; hint: it has `fs`"),
+            "{error}"
+        );
     }
 
     #[test]

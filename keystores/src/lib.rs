@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | the store that the configuration names | [`connect()`] |
 //! | a directory of files | [`fs`] |
+//! | HashiCorp Vault and OpenBao (feature `vault`) | `vault` |
 //! | volatile memory | [`memory`] |
 //! | deadlines, retries, bounds and a circuit breaker around any store | [`guard`] |
 //! | copying all keys of one store to another | [`migration`] |
@@ -30,12 +31,16 @@ pub mod guard;
 mod listing;
 pub mod memory;
 pub mod migration;
+#[cfg(feature = "vault")]
+pub mod vault;
 
 pub use connect::{ConnectError, Start, connect};
 pub use fs::FileStore;
 pub use guard::{Guard, Health, Observer, Operation};
 pub use memory::MemoryStore;
 pub use migration::Migration;
+#[cfg(feature = "vault")]
+pub use vault::VaultStore;
 
 /// Most bytes that a store returns as one value; a longer entry is [`StoreError::Corrupt`].
 pub const MAX_VALUE_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,92 @@
+//! Entries of the K/V engine, whichever version it has.
+
+use kes_config::keystore::KvVersion;
+use kes_core::{KeyName, SecretText};
+use reqwest::Method;
+use serde::Deserialize;
+
+use super::address::Folder;
+use super::answer::Envelope;
+use super::api::Api;
+use super::transport::{MAX_LISTING_BYTES, Request};
+use crate::{Created, Deleted, Page, StoreError, listing};
+
+/// The folder of a K/V engine that keys are in.
+#[derive(Debug)]
+pub(super) struct Kv {
+    pub(super) folder: Folder,
+    /// Whether a delete finds out first whether there is an entry, which Vault does not tell (defect V8).
+    pub(super) exact_delete: bool,
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    keys: Vec<String>,
+}
+
+impl Kv {
+    /// The text of an entry.
+    pub(super) async fn read(&self, api: &Api, name: &KeyName) -> Result<Option<SecretText>, StoreError> {
+        match self.folder.version {
+            KvVersion::V1 => self.read_v1(api, name).await,
+            KvVersion::V2 => self.read_v2(api, name).await,
+        }
+    }
+
+    /// Makes an entry unless there is one.
+    pub(super) async fn create(&self, api: &Api, name: &KeyName, text: &str) -> Result<Created, StoreError> {
+        match self.folder.version {
+            KvVersion::V1 => self.create_v1(api, name, text).await,
+            KvVersion::V2 => self.create_v2(api, name, text).await,
+        }
+    }
+
+    /// Removes an entry, with version 2 all its versions.
+    pub(super) async fn delete(&self, api: &Api, name: &KeyName) -> Result<Deleted, StoreError> {
+        if self.exact_delete && self.read(api, name).await?.is_none() {
+            return Ok(Deleted::Absent);
+        }
+        let request = Request::new(Method::DELETE, self.folder.whole_entry(name), api.namespace.as_deref());
+        let answer = api.call(request).await?;
+        if answer.is_success() { Ok(Deleted::Gone) } else { Err(answer.refusal()) }
+    }
+
+    /// A page of the folder, all of which Vault sends at once.
+    pub(super) async fn list(
+        &self,
+        api: &Api,
+        prefix: &str,
+        start_at: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let all = self.all(api).await?;
+        // Folders end in `/`, which no name does (defect V13).
+        let names = all.iter().filter_map(|text| listing::listed(text));
+        Ok(listing::page(names, prefix, start_at, limit))
+    }
+
+    /// What is in the folder and in no listing.
+    pub(super) async fn unlisted(&self, api: &Api) -> Result<Vec<String>, StoreError> {
+        let mut all = self.all(api).await?;
+        all.retain(|text| listing::listed(text).is_none());
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    async fn all(&self, api: &Api) -> Result<Vec<String>, StoreError> {
+        let mut request = Request::new(Method::GET, self.folder.listing(), api.namespace.as_deref());
+        request.limit = MAX_LISTING_BYTES;
+        let answer = api.call(request).await?;
+        // That is what Vault says of an empty folder (defect V2).
+        if answer.is_absence() {
+            return Ok(Vec::new());
+        }
+        Ok(answer.content::<Envelope<Listing>>()?.data.keys)
+    }
+
+    pub(super) fn read_request<'a>(&self, api: &'a Api, name: &KeyName, query: &str) -> Request<'a> {
+        let mut request = Request::new(Method::GET, self.folder.entry(name) + query, api.namespace.as_deref());
+        request.forwarded = api.forward;
+        request
+    }
+}

@@ -1,0 +1,273 @@
+//! The ways to log in (specification: `keystores.md` §4.7).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kes_client::wire::to_json;
+use kes_config::keystore::{CredentialSource, Login as Settings, Mount};
+use kes_core::SecretText;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::address::path;
+use super::answer::{Answer, Envelope, Member};
+use super::session::{Authority, Grant};
+use super::token::Token;
+use super::transport::{Request, Transport};
+use crate::StoreError;
+
+/// Longest file with a credential, in bytes.
+const MAX_CREDENTIAL_BYTES: usize = 64 * 1024;
+
+/// Logs in the configured way.
+pub(super) struct Login {
+    transport: Arc<Transport>,
+    /// That of the store, which tokens are renewed in.
+    namespace: Option<String>,
+    method: MethodOf,
+}
+
+/// A way to log in, with what it takes.
+enum MethodOf {
+    AppRole {
+        mount: Mount,
+        id: String,
+        secret: Source,
+        unwrapped: Option<Mutex<Unwrapped>>,
+    },
+    /// Kubernetes and JWT.
+    Jwt {
+        mount: Mount,
+        role: Option<String>,
+        jwt: Source,
+    },
+    Certificate {
+        mount: Mount,
+        role: Option<String>,
+    },
+    Token(Source),
+}
+
+/// The secret that a wrapping token stood for. The token works once, logins come again.
+#[derive(Default)]
+struct Unwrapped {
+    wrapping: SecretText,
+    secret: SecretText,
+}
+
+/// Where a credential is.
+enum Source {
+    Value(SecretText),
+    /// Read at every login.
+    File(PathBuf),
+}
+
+#[derive(Serialize)]
+struct AppRoleBody<'a> {
+    role_id: &'a str,
+    secret_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct JwtBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    jwt: &'a str,
+}
+
+#[derive(Serialize)]
+struct CertificateBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RenewBody {
+    increment: u8,
+}
+
+#[derive(Deserialize)]
+struct LoggedIn {
+    auth: Auth,
+}
+
+#[derive(Deserialize)]
+struct Auth {
+    client_token: Member,
+    lease_duration: u64,
+    renewable: bool,
+}
+
+#[derive(Deserialize)]
+struct LookedUp {
+    ttl: u64,
+    #[serde(default)]
+    renewable: bool,
+}
+
+#[derive(Deserialize)]
+struct SecretId {
+    secret_id: Member,
+}
+
+impl Login {
+    pub(super) fn new(transport: Arc<Transport>, namespace: Option<String>, login: &Settings) -> Self {
+        let method = match login {
+            Settings::AppRole { mount, id, secret, wrapped } => MethodOf::AppRole {
+                mount: mount.clone(),
+                id: id.clone(),
+                secret: secret.into(),
+                unwrapped: wrapped.then(Mutex::default),
+            },
+            Settings::Kubernetes { mount, role, jwt } | Settings::Jwt { mount, role, jwt } => {
+                MethodOf::Jwt { mount: mount.clone(), role: role.clone(), jwt: jwt.into() }
+            }
+            Settings::Certificate { mount, role } => MethodOf::Certificate { mount: mount.clone(), role: role.clone() },
+            Settings::Token(source) => MethodOf::Token(source.into()),
+        };
+        Self { transport, namespace, method }
+    }
+
+    async fn at(&self, mount: &Mount, body: &impl Serialize) -> Result<Grant, StoreError> {
+        let path = path(&["auth", &mount.engine, "login"]);
+        let request = Request::new(Method::PUT, path, mount.namespace.as_deref()).json(json(body)?);
+        let answer = self.transport.send(&request, None).await?;
+        granted(&answer).map_err(|error| match error {
+            StoreError::Denied(reason) => StoreError::Denied(format!("cannot log in to vault: {reason}")),
+            error => error,
+        })
+    }
+
+    /// The secret that `wrapping` stands for.
+    async fn unwrap(
+        &self,
+        mount: &Mount,
+        wrapping: SecretText,
+        known: &Mutex<Unwrapped>,
+    ) -> Result<SecretText, StoreError> {
+        let mut known = known.lock().await;
+        if known.wrapping.expose() != wrapping.expose() {
+            let path = path(&["sys", "wrapping", "unwrap"]);
+            let request = Request::new(Method::PUT, path, mount.namespace.as_deref());
+            let answer = self.transport.send(&request, Some(&Token::new(wrapping.expose().into())?)).await?;
+            if !answer.is_success() {
+                return Err(StoreError::Denied(format!(
+                    "cannot unwrap the AppRole secret: {}; hint: a wrapping token works once; if nobody here has used \
+                     this one, somebody else has: replace the secret",
+                    answer.message()
+                )));
+            }
+            let content: Envelope<SecretId> = answer.content()?;
+            let secret = content.data.secret_id.into_text().ok_or_else(|| no_text("secret_id"))?;
+            *known = Unwrapped { wrapping, secret };
+        }
+        Ok(known.secret.expose().into())
+    }
+
+    /// What is known of a token that somebody gave us.
+    async fn look_up(&self, token: Token) -> Result<Grant, StoreError> {
+        let request = Request::new(Method::GET, path(&["auth", "token", "lookup-self"]), self.namespace.as_deref());
+        let answer = self.transport.send(&request, Some(&token)).await?;
+        if answer.status == 403 {
+            return Err(StoreError::Denied(format!("vault refuses the token: {}", answer.message())));
+        }
+        let LookedUp { ttl, renewable } = answer.content::<Envelope<LookedUp>>()?.data;
+        if ttl > 0 && !renewable {
+            tracing::warn!(
+                "the token for vault ends in {ttl} s and cannot be renewed; hint: replace it before, or log in"
+            );
+        }
+        Ok(Grant { token, time: time(ttl), renewable })
+    }
+}
+
+#[async_trait]
+impl Authority for Login {
+    async fn log_in(&self) -> Result<Grant, StoreError> {
+        match &self.method {
+            MethodOf::AppRole { mount, id, secret, unwrapped } => {
+                let secret = secret.read().await?;
+                let secret = match unwrapped {
+                    Some(known) => self.unwrap(mount, secret, known).await?,
+                    None => secret,
+                };
+                self.at(mount, &AppRoleBody { role_id: id, secret_id: secret.expose() }).await
+            }
+            MethodOf::Jwt { mount, role, jwt } => {
+                let jwt = jwt.read().await?;
+                self.at(mount, &JwtBody { role: role.as_deref(), jwt: jwt.expose() }).await
+            }
+            MethodOf::Certificate { mount, role } => self.at(mount, &CertificateBody { name: role.as_deref() }).await,
+            MethodOf::Token(source) => self.look_up(Token::new(source.read().await?)?).await,
+        }
+    }
+
+    async fn renew(&self, token: &Token) -> Result<Grant, StoreError> {
+        let path = path(&["auth", "token", "renew-self"]);
+        let request =
+            Request::new(Method::PUT, path, self.namespace.as_deref()).json(json(&RenewBody { increment: 0 })?);
+        granted(&self.transport.send(&request, Some(token)).await?)
+    }
+
+    async fn revoke(&self, token: &Token) {
+        if matches!(self.method, MethodOf::Token(_)) {
+            return; // It is not ours.
+        }
+        let path = path(&["auth", "token", "revoke-self"]);
+        let request = Request::new(Method::PUT, path, self.namespace.as_deref());
+        if let Err(error) = self.transport.send(&request, Some(token)).await {
+            tracing::debug!("a token that is no longer used was not revoked: {error}");
+        }
+    }
+}
+
+impl From<&CredentialSource> for Source {
+    fn from(source: &CredentialSource) -> Self {
+        match source {
+            CredentialSource::Value(value) => Self::Value(value.expose().into()),
+            CredentialSource::File(path) => Self::File(path.clone()),
+        }
+    }
+}
+
+impl Source {
+    /// The credential as it is now, without white space around it.
+    async fn read(&self) -> Result<SecretText, StoreError> {
+        let path = match self {
+            Self::Value(value) => return Ok(value.expose().into()),
+            Self::File(path) => path,
+        };
+        let failed =
+            |reason: &str| StoreError::Denied(format!("cannot read the credential in `{}`: {reason}", path.display()));
+        let bytes = tokio::fs::read(path).await.map_err(|error| failed(&error.to_string()))?;
+        let bytes = kes_core::SecretBytes::from(bytes);
+        if bytes.len() > MAX_CREDENTIAL_BYTES {
+            return Err(failed("it is too long to be one"));
+        }
+        let text = std::str::from_utf8(bytes.expose()).map_err(|_| failed("it is no text"))?.trim();
+        if text.is_empty() { Err(failed("it is empty")) } else { Ok(text.into()) }
+    }
+}
+
+/// The token of an answer in the form of logins and renewals.
+fn granted(answer: &Answer) -> Result<Grant, StoreError> {
+    let LoggedIn { auth } = answer.content()?;
+    let token = Token::new(auth.client_token.into_text().ok_or_else(|| no_text("client_token"))?)?;
+    Ok(Grant { token, time: time(auth.lease_duration), renewable: auth.renewable })
+}
+
+/// A time of zero is no end.
+fn time(seconds: u64) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
+fn no_text(member: &str) -> StoreError {
+    StoreError::Denied(format!("vault's answer has a `{member}` that is no text"))
+}
+
+fn json(body: &impl Serialize) -> Result<kes_core::SecretBytes, StoreError> {
+    to_json(body).map_err(|_| StoreError::Denied("the credential cannot be written as JSON".to_owned()))
+}

@@ -1,0 +1,248 @@
+//! One request to Vault and its answer: connections, headers, limits, redirects (specification: `keystores.md` §4.10).
+
+use std::error::Error;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use kes_client::BackendTls;
+use kes_config::keystore::{StoreTls, Vault};
+use kes_core::SecretBytes;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Method, Response, Url};
+
+use super::answer::Answer;
+use super::seal::Seal;
+use super::tls::{self, Stamp};
+use super::token::Token;
+use crate::{ConnectError, StoreError};
+
+/// The longest that one call takes, redirect included. The guard gives callers their answer earlier; this ends the call
+/// itself, and with it the place that it takes.
+const CALL_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long to wait for a connection, TLS included. As long as an attempt to read may take by default.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept (specification: `keystores.md` §1.9).
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often the other side of an HTTP/2 connection in use has to give a sign of life, and in which time: one connection
+/// carries all calls, so one that is dead without a word must be found out early.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(3);
+
+/// Longest answer but for listings: a value of the largest size, escaped and wrapped, and what Vault says around it.
+pub(super) const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Longest listing. Vault sends a whole folder at once (specification: `keystores.md` §4.5).
+pub(super) const MAX_LISTING_BYTES: usize = 32 * 1024 * 1024;
+
+/// A request.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
+    /// From `/v1/` on, encoded.
+    pub(super) path: String,
+    /// `None`: the root namespace.
+    pub(super) namespace: Option<&'a str>,
+    /// JSON.
+    pub(super) body: Option<Bytes>,
+    /// Whether a standby is to hand it to the active node.
+    pub(super) forwarded: bool,
+    /// Longest answer, in bytes.
+    pub(super) limit: usize,
+}
+
+impl<'a> Request<'a> {
+    /// A request without a body.
+    pub(super) fn new(method: Method, path: String, namespace: Option<&'a str>) -> Self {
+        Self { method, path, namespace, body: None, forwarded: false, limit: MAX_ANSWER_BYTES }
+    }
+
+    /// With JSON, whose memory is wiped after the last use.
+    pub(super) fn json(self, body: SecretBytes) -> Self {
+        Self { body: Some(Bytes::from_owner(Body(body))), ..self }
+    }
+}
+
+struct Body(SecretBytes);
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+/// Connections to Vault.
+#[derive(Debug)]
+pub(super) struct Transport {
+    endpoint: String,
+    tls: StoreTls,
+    /// The client, and what its certificate files looked like.
+    http: RwLock<(reqwest::Client, Stamp)>,
+    pub(super) seal: Seal,
+}
+
+impl Transport {
+    /// Connects nothing yet.
+    ///
+    /// # Errors
+    /// [`ConnectError::Refused`] if the TLS files or the endpoint cannot be used.
+    pub(super) fn new(settings: &Vault) -> Result<Self, ConnectError> {
+        let stamp = tls::stamp(&settings.tls);
+        let http = http_client(&settings.endpoint, &settings.tls).map_err(ConnectError::Refused)?;
+        let (endpoint, tls) = (settings.endpoint.clone(), settings.tls.clone());
+        Ok(Self { endpoint, tls, http: RwLock::new((http, stamp)), seal: Seal::default() })
+    }
+
+    /// Reads the TLS files again if they have changed. What is in use stays if they cannot be used.
+    pub(super) fn refresh(&self) {
+        let stamp = tls::stamp(&self.tls);
+        if self.http.read().unwrap_or_else(PoisonError::into_inner).1 == stamp {
+            return;
+        }
+        let client = http_client(&self.endpoint, &self.tls);
+        let mut http = self.http.write().unwrap_or_else(PoisonError::into_inner);
+        match client {
+            Ok(client) => {
+                *http = (client, stamp);
+                tracing::info!("the TLS files for vault have changed and are in use for new connections");
+            }
+            Err(reason) => {
+                http.1 = stamp;
+                tracing::error!("the TLS files for vault have changed and cannot be used; the old ones stay: {reason}");
+            }
+        }
+    }
+
+    /// The answer to a request, if it is a success or a refusal.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] and [`StoreError::Busy`] if there is no answer, or one that says that Vault is in
+    /// trouble.
+    pub(super) async fn send(&self, request: &Request<'_>, token: Option<&Token>) -> Result<Answer, StoreError> {
+        let answer = match tokio::time::timeout(CALL_LIMIT, self.ask(request, token)).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(failed(request, &format!("no answer within {} s", CALL_LIMIT.as_secs()))),
+        };
+        if answer.says_sealed() {
+            self.seal.note(true);
+        }
+        match answer.trouble() {
+            Some(error) => Err(error),
+            None => Ok(answer),
+        }
+    }
+
+    /// Asks, and asks the node that a standby names instead, once.
+    async fn ask(&self, request: &Request<'_>, token: Option<&Token>) -> Result<Answer, StoreError> {
+        let url = Url::parse(&format!("{}{}", self.endpoint, request.path))
+            .map_err(|_| StoreError::Denied("`keystore.vault.endpoint` is not a URL".to_owned()))?;
+        let mut response = self.once(&url, request, token).await?;
+        if is_redirect(&response) {
+            let target = target(&url, &response).map_err(|reason| failed(request, reason))?;
+            response = self.once(&target, request, token).await?;
+            if is_redirect(&response) {
+                return Err(failed(request, "the node that a standby named is no active one either"));
+            }
+        }
+        read(request, response).await
+    }
+
+    async fn once(&self, url: &Url, request: &Request<'_>, token: Option<&Token>) -> Result<Response, StoreError> {
+        let http = self.http.read().unwrap_or_else(PoisonError::into_inner).0.clone();
+        let mut sent = http
+            .request(request.method.clone(), url.clone())
+            .header("X-Vault-Request", "true")
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(namespace) = request.namespace {
+            sent = sent.header("X-Vault-Namespace", header(namespace)?);
+        }
+        if let Some(token) = token {
+            sent = sent.header("X-Vault-Token", token.header());
+        }
+        if request.forwarded {
+            sent = sent.header("X-Vault-Inconsistent", "forward-active-node");
+        }
+        sent = match &request.body {
+            Some(body) => sent.body(body.clone()),
+            None if request.method == Method::GET => sent,
+            None => sent.header(CONTENT_LENGTH, 0),
+        };
+        sent.send().await.map_err(|error| failed(request, &cause(&error)))
+    }
+}
+
+async fn read(request: &Request<'_>, mut response: Response) -> Result<Answer, StoreError> {
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    let status = response.status().as_u16();
+    let mut body = SecretBytes::default();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(request, &cause(&error)))? {
+        if body.len() + chunk.len() > request.limit {
+            return Err(StoreError::Corrupt(format!(
+                "{}: the answer is longer than {} bytes",
+                described(request),
+                request.limit
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { request: described(request), status, retry_after, body })
+}
+
+fn http_client(endpoint: &str, settings: &StoreTls) -> Result<reqwest::Client, String> {
+    // Systems without any CA have no need for one here.
+    let tls = match endpoint.starts_with("http://") && settings.ca.is_none() && settings.client.is_none() {
+        true => BackendTls::nobody().map_err(|error| error.to_string())?,
+        false => tls::client_config(settings)?,
+    };
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_LIMIT)
+        .pool_idle_timeout(IDLE_LIMIT)
+        .http2_keep_alive_interval(SIGN_OF_LIFE)
+        .http2_keep_alive_timeout(SIGN_OF_LIFE)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .user_agent(concat!("kes/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| cause(&error))
+}
+
+fn header(text: &str) -> Result<HeaderValue, StoreError> {
+    HeaderValue::from_str(text)
+        .map_err(|_| StoreError::Denied("the namespace has characters that no header can have".to_owned()))
+}
+
+fn is_redirect(response: &Response) -> bool {
+    matches!(response.status().as_u16(), 301 | 302 | 307 | 308)
+}
+
+/// Where a redirect leads to. The token goes there too, so never from TLS to none.
+fn target(url: &Url, response: &Response) -> Result<Url, &'static str> {
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let target = location.and_then(|location| url.join(location).ok()).ok_or("a redirect that leads nowhere")?;
+    match (url.scheme(), target.scheme()) {
+        ("http", "http") | (_, "https") => Ok(target),
+        _ => Err("a redirect away from TLS, which is not followed"),
+    }
+}
+
+fn described(request: &Request<'_>) -> String {
+    let path = request.path.split('?').next().unwrap_or_default();
+    format!("{} {path}", request.method)
+}
+
+fn failed(request: &Request<'_>, reason: &str) -> StoreError {
+    StoreError::Unavailable(format!("{}: {reason}", described(request)))
+}
+
+/// The innermost of a chain of errors of several libraries, which is the one that says something.
+fn cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no connection within {} s", CONNECT_LIMIT.as_secs());
+    }
+    let chain = std::iter::successors(error.source(), |&error| error.source());
+    chain.last().map_or_else(|| "no answer".to_owned(), ToString::to_string)
+}
