@@ -1,6 +1,8 @@
 //! The store against a real OpenBao, and what OpenBao cannot show against a script.
 
+mod answers;
 mod entries;
+mod fake;
 mod layouts;
 mod logins;
 #[path = "../../../../tests/shared/openbao.rs"]
