@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kes_config::keystore::StoreCalls;
+use kes_config::keystore::{CredentialSource, Login, Mount, StoreCalls, Vault as Settings};
 use kes_core::SecretBytes;
 use serde_json::{Value, json};
 
@@ -158,6 +158,79 @@ async fn a_node_that_does_not_know_a_new_token_yet_is_asked_again() {
     });
     let guard = Guard::new(std::sync::Arc::new(connect(&fake).await), StoreCalls::default());
     assert!(guard.get(&name("my-key")).await.expect("get").is_some());
+}
+
+/// Answers logins at `auth/{engine}`, and refuses the first call, so that there are two of them.
+fn with_logins(engine: &'static str) -> Fake {
+    let calls = AtomicUsize::new(0);
+    Fake::new(move |seen| {
+        if seen.path == format!("/v1/auth/{engine}/login") {
+            return Reply::Json(
+                200,
+                json!({"auth": {"client_token": TOKEN, "lease_duration": 3600, "renewable": true}}),
+            );
+        }
+        match calls.fetch_add(1, Ordering::Relaxed) {
+            0 => Reply::Json(403, json!({"errors": ["permission denied"]})),
+            _ => entry("x"),
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_jwt_in_a_file_is_read_for_every_login() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, "first.jwt\n").expect("written");
+    let mount = Mount { engine: "kubernetes".to_owned(), namespace: Some("identity".to_owned()) };
+    let jwt = || CredentialSource::File(file.path().to_owned());
+    let role = Some("kes".to_owned());
+    for login in [
+        Login::Kubernetes { mount: mount.clone(), role: role.clone(), jwt: jwt() },
+        Login::Jwt { mount: mount.clone(), role: role.clone(), jwt: jwt() },
+    ] {
+        let fake = with_logins("kubernetes");
+        std::fs::write(&file, "first.jwt\n").expect("written");
+        let store = VaultStore::connect(&Settings { login, ..fake.settings() }).await.expect("a store");
+        std::fs::write(&file, "second.jwt\n").expect("written");
+        assert!(store.get(&name("my-key")).await.expect("get").is_some());
+        let logins: Vec<_> = fake.seen().into_iter().filter(|seen| seen.path.ends_with("/login")).collect();
+        let bodies: Vec<&Value> = logins.iter().map(|seen| &seen.body).collect();
+        let expected = ["first.jwt", "second.jwt"].map(|jwt| json!({"role": "kes", "jwt": jwt}));
+        assert_eq!(bodies, expected.iter().collect::<Vec<_>>());
+        for seen in &logins {
+            assert_eq!((seen.method.as_str(), seen.header("x-vault-namespace")), ("PUT", Some("identity")));
+            assert_eq!(seen.header("x-vault-token"), None, "a login needs none");
+        }
+        let calls = fake.calls();
+        assert!(calls.iter().all(|seen| seen.header("x-vault-namespace").is_none()), "keys are in the root");
+    }
+}
+
+#[tokio::test]
+async fn a_login_with_a_certificate_names_the_role_if_there_is_one() {
+    for (role, body) in [(None, json!({})), (Some("kes".to_owned()), json!({"name": "kes"}))] {
+        let fake = with_logins("cert");
+        let mount = Mount { engine: "cert".to_owned(), namespace: None };
+        let login = Login::Certificate { mount, role };
+        VaultStore::connect(&Settings { login, ..fake.settings() }).await.expect("a store");
+        let login = fake.seen().into_iter().find(|seen| seen.path.ends_with("/login")).expect("a login");
+        assert_eq!(login.body, body);
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_a_credential_is_named() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let fake = with_logins("jwt");
+    let missing = std::path::PathBuf::from("/nonexistent/jwt");
+    for path in [file.path().to_owned(), missing] {
+        let mount = Mount { engine: "jwt".to_owned(), namespace: None };
+        let login = Login::Jwt { mount, role: None, jwt: CredentialSource::File(path.clone()) };
+        match VaultStore::connect(&Settings { login, ..fake.settings() }).await {
+            Err(ConnectError::Refused(reason)) => assert!(reason.contains(&path.display().to_string()), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kes_config::keystore::{CredentialSource, KvVersion, Login, StoreTls, Vault as Settings};
 use kes_core::SecretText;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 /// The token that it knows.
@@ -66,14 +67,32 @@ impl Fake {
 
     /// Leaves everything to `script`.
     pub(super) fn bare(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen("http", script, |stream| stream)
+    }
+
+    /// As [`bare`](Self::bare), with TLS.
+    pub(super) fn with_tls(config: ServerConfig, script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        let config = Arc::new(config);
+        Self::listen("https", script, move |stream| {
+            let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
+            StreamOwned::new(session, stream)
+        })
+    }
+
+    fn listen<S: Read + Write + Send + 'static>(
+        scheme: &str,
+        script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+        secure: impl Fn(TcpStream) -> S + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let url = format!("{scheme}://{}", listener.local_addr().expect("an address"));
         let fake = Self { url, seen: Arc::default() };
         let (seen, script) = (Arc::clone(&fake.seen), Arc::new(script) as Script);
         thread::spawn(move || {
             for (connection, stream) in listener.incoming().enumerate() {
                 let (seen, script) = (Arc::clone(&seen), Arc::clone(&script));
-                thread::spawn(move || serve(stream.expect("a connection"), connection, &seen, &script));
+                let stream = secure(stream.expect("a connection"));
+                thread::spawn(move || serve(stream, connection, &seen, &script));
             }
         });
         fake
@@ -112,9 +131,8 @@ pub(super) fn nothing() -> Reply {
     Reply::Json(404, json!({"errors": []}))
 }
 
-fn serve(stream: TcpStream, connection: usize, all: &Mutex<Vec<Seen>>, script: &Script) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
-    let mut stream = stream;
+fn serve(stream: impl Read + Write, connection: usize, all: &Mutex<Vec<Seen>>, script: &Script) {
+    let mut reader = BufReader::new(stream);
     while let Some(seen) = read(&mut reader, connection) {
         assert_eq!(seen.header("content-type"), Some("application/json"), "{seen:?}");
         assert_eq!(seen.header("x-vault-request"), Some("true"), "{seen:?}");
@@ -126,13 +144,13 @@ fn serve(stream: TcpStream, connection: usize, all: &Mutex<Vec<Seen>>, script: &
             Reply::Cut => return,
         };
         let head = format!("HTTP/1.1 {status} -\r\n{header}Content-Length: {}\r\n\r\n", body.len());
-        if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
+        if reader.get_mut().write_all(format!("{head}{body}").as_bytes()).is_err() {
             return;
         }
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>, connection: usize) -> Option<Seen> {
+fn read(reader: &mut BufReader<impl Read>, connection: usize) -> Option<Seen> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();

@@ -10,6 +10,7 @@ mod openbao;
 mod outages;
 mod session;
 mod site;
+mod tls;
 mod transit;
 
 /// A site of this layout; ends the test where there is no OpenBao.
