@@ -70,3 +70,22 @@ fn ls_lists_keys_identities_and_policies() {
     let denied = server.kes_as(USER_KEY, &["ls"]).run().error();
     assert_eq!(denied, "not authorized: insufficient permissions");
 }
+
+/// Archived servers told everybody but the administrator that they did not exist.
+#[test]
+fn whoever_has_a_policy_learns_who_they_are_and_what_they_may() {
+    let server = server();
+    let text = server.kes_as(USER_KEY, &["identity", "info"]).run().ok();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines[0], lines[2]), (format!("Identity    {}", user()).as_str(), "Role        User"), "{text}");
+    let rules = "Allow
+            · /v1/identity/self/describe
+            · /v1/key/create/my-*
+            · /v1/key/generate/my-*
+Deny
+            · /v1/key/create/my-x*
+";
+    assert!(text.contains("\n\nPolicy      my-app\n") && text.ends_with(rules), "{text}");
+    let json = server.kes_as(USER_KEY, &["identity", "info", "--json"]).run().ok();
+    assert!(json.contains(r#""policy":"my-app","allow":{"/v1/identity/self/describe":{}"#), "{json}");
+}
