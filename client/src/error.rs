@@ -7,8 +7,8 @@ use crate::wire::ErrorMessage;
 /// A request failed.
 ///
 /// The first group says what a server answered. In the second group nothing was answered: after [`Error::Connect`],
-/// [`Error::Tls`] and [`Error::ClientCertificateRejected`] the server has done nothing; after [`Error::Interrupted`],
-/// [`Error::Timeout`] and [`Error::Protocol`] it may have.
+/// [`Error::Untrusted`], [`Error::Tls`] and [`Error::ClientCertificateRejected`] the server has done nothing; after
+/// [`Error::Interrupted`], [`Error::Timeout`] and [`Error::Protocol`] it may have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -55,7 +55,16 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
-    /// No secure connection, for example because nobody vouches for the server's certificate.
+    /// Nobody who is trusted vouches for the server's certificate. Cure: trust its CA, with [`crate::Builder::ca`] or by
+    /// naming its file in `SSL_CERT_FILE`.
+    #[error("cannot make a secure connection to `{endpoint}`: failed to verify certificate: {reason}")]
+    Untrusted {
+        /// The server.
+        endpoint: String,
+        /// What is wrong with the issuer.
+        reason: &'static str,
+    },
+    /// No secure connection for another reason, for example a certificate that has expired or is that of another name.
     #[error("cannot make a secure connection to `{endpoint}`: {reason}")]
     Tls {
         /// The server.

@@ -88,7 +88,7 @@
 //!     .ca_pem(std::fs::read("private-ca.crt")?)
 //!     .system_roots(false) // and nobody else
 //!     .build()?;
-//! if let Err(Error::Tls { endpoint, reason }) = client.version().await {
+//! if let Err(Error::Untrusted { endpoint, reason }) = client.version().await {
 //!     eprintln!("{endpoint} is not believed: {reason}");
 //! }
 //! # Ok(())

@@ -196,7 +196,12 @@ impl Transport {
 fn may_repeat(result: &Result<Answer, Error>, call: &Call) -> bool {
     match result {
         Ok(answer) => answer.status == 503 || call.repeatable,
-        Err(Error::Connect { .. } | Error::Tls { .. } | Error::ClientCertificateRejected { .. }) => true,
+        Err(
+            Error::Connect { .. }
+            | Error::Untrusted { .. }
+            | Error::Tls { .. }
+            | Error::ClientCertificateRejected { .. },
+        ) => true,
         Err(_) => call.repeatable,
     }
 }

@@ -139,7 +139,7 @@ impl Connection {
 
     fn client(&self, servers: Vec<Endpoint>, identity: ClientIdentity) -> Result<Client, Failure> {
         let builder = servers.into_iter().fold(self.builder().identity(identity), Builder::server);
-        builder.build().map_err(|error| Failure::error(error.to_string()))
+        Ok(builder.build()?)
     }
 
     /// A client without servers and identity, who trusts whom the flags say.

@@ -1,7 +1,10 @@
 //! How a command fails, and what it leaves behind (decision 39).
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+
+use kes_client::{BuildError, Endpoint, Error, TrustError};
 
 use crate::cli::output::{self, Colour};
 
@@ -36,13 +39,18 @@ impl Failure {
         Self::Error(text.into())
     }
 
+    /// Turns what a client reports into a failure of what was being done: `failed to list keys`.
+    pub(crate) fn while_doing(what: impl Display) -> impl Fn(Error) -> Self {
+        move |error| Self::Error(format!("{what}: {}", explain(&error)))
+    }
+
     /// Tells the user, and returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
         let mut stderr = std::io::stderr();
-        // Where even this cannot be written, the exit code has to do.
+        // Where even this cannot be written, the exit code has to do. Servers and file names have their share in the text.
         let mut say = |text: &str| {
             let style = output::Style::of_stderr(std::io::stderr().is_terminal());
-            let _ = writeln!(stderr, "{} {}", style.paint(Colour::Error, "Error:"), text.trim_end());
+            let _ = writeln!(stderr, "{} {}", style.paint(Colour::Error, "Error:"), output::one_line(text));
         };
         match self {
             Self::Error(text) => {
@@ -60,5 +68,83 @@ impl Failure {
             Self::Interrupted => ExitCode::from(EXIT_INTERRUPTED),
             Self::Told | Self::OutputClosed => ExitCode::FAILURE,
         }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(explain(&error))
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        let hint = match error {
+            BuildError::Trust(TrustError::Nothing { .. }) => {
+                "; hint: name a file of them with --ca or in SSL_CERT_FILE"
+            }
+            _ => "",
+        };
+        Self::Error(format!("{error}{hint}"))
+    }
+}
+
+/// The port of URLs that name none.
+const HTTPS_PORT: u16 = 443;
+
+/// What a client reports, and what can be done about it with the flags and commands of this program.
+pub(crate) fn explain(error: &Error) -> String {
+    let is_without_port =
+        |endpoint: &str| endpoint.parse::<Endpoint>().is_ok_and(|endpoint| endpoint.port() == HTTPS_PORT);
+    let hint = match error {
+        Error::NotAllowed => "'kes policy explain PATH' tells which rule decides, or is missing",
+        Error::Untrusted { .. } => {
+            "trust its CA with --ca FILE or in SSL_CERT_FILE, or do not verify the server with -k/--insecure"
+        }
+        Error::Tls { .. } => "'kes doctor' tells what the server shows",
+        Error::ClientCertificateRejected { .. } => {
+            "where `tls.auth` is on, --key and --cert must name a certificate of a CA that the server trusts"
+        }
+        Error::Connect { endpoint, .. } if is_without_port(endpoint) => {
+            "without a port 443 is meant, and servers usually listen on 7373: name it"
+        }
+        Error::Connect { .. } => "start the server, or name it with --server or in KES_SERVER",
+        _ => return error.to_string(),
+    };
+    format!("{error}; hint: {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connect(endpoint: &str) -> Error {
+        Error::Connect { endpoint: endpoint.to_owned(), reason: "Connection refused".to_owned() }
+    }
+
+    #[test]
+    fn a_message_has_a_cause_and_a_cure() {
+        for (error, text) in [
+            (Error::KeyNotFound, "key does not exist"),
+            (
+                connect("h:7373"),
+                "cannot connect to `h:7373`: Connection refused; hint: start the server, or name it with --server or in KES_SERVER",
+            ),
+            (
+                connect("h"),
+                "cannot connect to `h`: Connection refused; hint: without a port 443 is meant, and servers usually listen on 7373: name it",
+            ),
+        ] {
+            assert_eq!(explain(&error), text);
+        }
+        let Failure::Error(text) = Failure::while_doing("failed to list keys")(Error::NotAllowed) else {
+            panic!("an error")
+        };
+        assert!(
+            text.starts_with(
+                "failed to list keys: not authorized: insufficient permissions; hint: 'kes policy explain"
+            ),
+            "{text}"
+        );
     }
 }

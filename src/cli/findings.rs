@@ -128,8 +128,10 @@ impl Finding {
             (Some(file), line) => format!("{file}:{line}:{}: ", self.column),
         };
         let path = if self.path.is_empty() { String::new() } else { format!("{}: ", self.path) };
-        let hint =
-            self.hint.as_ref().map(|hint| format!("    {}\n", style.paint(Colour::Faint, &format!("hint: {hint}"))));
+        let hint = self
+            .hint
+            .as_ref()
+            .map(|hint| format!("    {}\n", style.paint(Colour::Faint, &output::harmless(&format!("hint: {hint}")))));
         let line = output::harmless(&format!("{path}{}", self.message));
         format!("{}{level}: {line}\n{}", output::harmless(&place), hint.unwrap_or_default())
     }

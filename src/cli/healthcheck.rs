@@ -17,7 +17,7 @@ use kes_config::ProcessEnvironment;
 use tokio::net::TcpStream;
 
 use crate::cli::connect;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{self, Failure};
 use crate::cli::{duration, output, usage};
 
 /// Where the examples let `health.address` listen, which has no default of its own.
@@ -106,7 +106,7 @@ impl Healthcheck {
                     Error::ClientCertificateRejected { .. } | Error::Interrupted { .. } if !is_known => {
                         not_ready(format!("the server may want a client certificate; hint: {CREDENTIALS_HINT}"))
                     }
-                    error => not_ready(error.to_string()),
+                    error => not_ready(failure::explain(&error)),
                 })
             }
         }
@@ -126,7 +126,7 @@ impl Healthcheck {
         if let Some(ca) = self.ca.clone().or_else(|| connect::environment(connect::CA).map(PathBuf::from)) {
             builder = builder.ca(ca);
         }
-        builder.build().map_err(|error| Failure::error(error.to_string()))
+        Ok(builder.build()?)
     }
 }
 
@@ -175,9 +175,9 @@ async fn ask_plain(url: &Uri) -> Result<(), String> {
     let authority = url.authority().map(http::uri::Authority::as_str).unwrap_or_default();
     let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let lost = |error: hyper::Error| format!("no answer from {url}: {error}");
-    let stream = TcpStream::connect((host, url.port_u16().unwrap_or(80)))
-        .await
-        .map_err(|error| format!("cannot connect to {authority}: {error}"))?;
+    let stream = TcpStream::connect((host, url.port_u16().unwrap_or(80))).await.map_err(|error| {
+        format!("cannot connect to {authority}: {error}; hint: start the server, with `health.address` set")
+    })?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     // It ends with the runtime.
     let _connection = tokio::spawn(connection);

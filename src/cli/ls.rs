@@ -41,19 +41,18 @@ impl Ls {
             [prefix] => prefix,
             _ => return Err(Failure::error("too many arguments. See 'kes ls --help'")),
         };
-        let failed = |error: kes_client::Error| Failure::error(error.to_string());
         match (self.identity, self.policy) {
             (true, true) => Err(Failure::error("--identity and --policy cannot be used together")),
             (true, false) => {
-                let names = self.connection.run(async |client| client.list_identities(prefix).await.map_err(failed))?;
+                let names = self.connection.run(async |client| Ok(client.list_identities(prefix).await?))?;
                 self.format.print_names("Identity", names)
             }
             (false, true) => {
-                let names = self.connection.run(async |client| client.list_policies(prefix).await.map_err(failed))?;
+                let names = self.connection.run(async |client| Ok(client.list_policies(prefix).await?))?;
                 self.format.print_names("Policy", names)
             }
             (false, false) => {
-                let names = self.connection.run(async |client| client.list_keys(prefix).await.map_err(failed))?;
+                let names = self.connection.run(async |client| Ok(client.list_keys(prefix).await?))?;
                 self.format.print_names("Key", without_records(names))
             }
         }

@@ -1,6 +1,7 @@
 //! `kes status`: what servers say about themselves, and that those that say nothing are down.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -9,7 +10,7 @@ use kes_client::{Client, Error};
 use serde::Serialize;
 
 use crate::cli::connect::Connection;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{self, Failure};
 use crate::cli::output::{self, Colour, Format, Style};
 use crate::cli::usage;
 
@@ -59,7 +60,7 @@ impl StatusCommand {
         }
         let reports = self.connection.run_each(async |client| Ok(ask(&client, self.api).await))?;
         if let ([Report { answer: Err(error), .. }], true) = (reports.as_slice(), self.format.json) {
-            return Err(Failure::error(error.to_string()));
+            return Err(error.clone().into());
         }
         if self.format.json {
             self.print_json(&reports)?
@@ -69,7 +70,7 @@ impl StatusCommand {
         let silent = reports.iter().filter(|report| report.answer.is_err()).count();
         match (silent, reports.as_slice()) {
             (0, _) => Ok(()),
-            (_, [Report { answer: Err(error), .. }]) => Err(Failure::error(error.to_string())),
+            (_, [Report { answer: Err(error), .. }]) => Err(error.clone().into()),
             (_, reports) => Err(Failure::error(format!("{silent} of {} servers failed", reports.len()))),
         }
     }
@@ -93,7 +94,7 @@ impl StatusCommand {
         // One server: its answer, which scripts have always got.
         if let [Report { answer: Ok((status, routes)), .. }] = reports {
             return match (self.api, self.short) {
-                (true, _) => output::print_json_for_reader(routes),
+                (true, _) => output::print_json_for_reader(&routes.iter().map(Route::from).collect::<Vec<_>>()),
                 (false, true) => output::print_json(status),
                 (false, false) => output::print_json_for_reader(status),
             };
@@ -112,9 +113,27 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    api: Option<&'a [ApiEntry]>,
+    api: Option<Vec<Route<'a>>>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     status: Option<&'a Status>,
+}
+
+/// What programs get of a route: limits that it does not have are left out.
+#[derive(Serialize)]
+struct Route<'a> {
+    method: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_body: Option<NonZeroU64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<NonZeroU64>,
+}
+
+impl<'a> From<&'a ApiEntry> for Route<'a> {
+    fn from(entry: &'a ApiEntry) -> Self {
+        let (max_body, timeout) = (NonZeroU64::new(entry.max_body), NonZeroU64::new(entry.timeout));
+        Self { method: &entry.method, path: &entry.path, max_body, timeout }
+    }
 }
 
 impl<'a> Line<'a> {
@@ -122,8 +141,8 @@ impl<'a> Line<'a> {
         let (endpoint, answer) = (report.endpoint.as_str(), report.answer.as_ref());
         Self {
             endpoint,
-            error: answer.err().map(ToString::to_string),
-            api: answer.ok().filter(|_| api).map(|(_, routes)| routes.as_slice()),
+            error: answer.err().map(failure::explain),
+            api: answer.ok().filter(|_| api).map(|(_, routes)| routes.iter().map(Route::from).collect()),
             status: answer.ok().filter(|_| !api).map(|(status, _)| status),
         }
     }
@@ -153,13 +172,19 @@ fn describe(text: &mut String, report: &Report, short: bool, several: bool, styl
     };
     let endpoint = style.paint(Colour::Metadata, &report.endpoint);
     // Writing to a string does not fail, here and below.
-    let _ = writeln!(text, "{} {endpoint}", style.paint(colour, "●"));
+    let dot = style.paint(colour, "●");
+    let _ = match failure {
+        Some(error) if several && short => {
+            writeln!(text, "{dot} {endpoint}  {}", output::one_line(&failure::explain(error)))
+        }
+        _ => writeln!(text, "{dot} {endpoint}"),
+    };
     let mut row = |label: &str, value: &str| {
         let _ = writeln!(text, "  {:<8} {value}", label);
     };
     match (&report.answer, failure) {
         // Of a single server the error is said where errors are.
-        (_, Some(error)) if several => row("Error", &error.to_string()),
+        (_, Some(error)) if several && !short => row("Error", &output::one_line(&failure::explain(error))),
         (Ok((status, _)), None) if !short => {
             row("Version", &output::harmless(&status.version));
             row("Uptime", &uptime(status.uptime));
@@ -261,8 +286,17 @@ mod tests {
     #[test]
     fn one_that_does_not_says_why_among_several() {
         let down = report(Err(Error::NotAllowed));
-        let expected = "● 127.0.0.1:7373\n  Error    not authorized: insufficient permissions\n";
-        assert_eq!(text(&down, true, true), expected);
+        let told = text(&down, false, true);
+        assert!(
+            told.starts_with("● 127.0.0.1:7373\n  Error    not authorized: insufficient permissions; hint: "),
+            "{told}"
+        );
+        let told = text(&down, true, true);
+        assert!(told.starts_with("● 127.0.0.1:7373  not authorized: insufficient permissions; hint: "), "{told}");
+        assert_eq!(told.lines().count(), 1);
+        let multiline = Error::Api { status: 502, message: "a\nb\u{1b}[2J".to_owned() };
+        let told = text(&report(Err(multiline)), true, true);
+        assert_eq!(told, "● 127.0.0.1:7373  a b\u{fffd}[2J\n");
         assert_eq!(text(&down, false, false), "● 127.0.0.1:7373\n");
     }
 

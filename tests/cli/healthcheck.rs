@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 
 use rustix::net::{AddressFamily, SocketType};
 
-use crate::program::{DevServer, kes};
+use crate::program::{DENIED, DevServer, kes};
 
 /// Something at a `health.address` that gives one answer, and returns what it was asked.
 fn answering(answer: &'static str) -> (SocketAddr, JoinHandle<String>) {
@@ -103,7 +103,7 @@ fn the_api_of_a_server_is_asked_with_the_certificate_of_the_environment() {
     assert!(error.starts_with("not ready: the server may want a client certificate; hint: set KES_API_KEY"), "{error}");
     let stranger = kes(["identity"]).run().ok();
     let error = check().with("KES_API_KEY", &stranger).run().error();
-    assert_eq!(error, "not ready: not authorized: insufficient permissions");
+    assert_eq!(error, format!("not ready: {DENIED}"));
     let careful = kes(["healthcheck", &url]).with("KES_API_KEY", &server.api_key);
     assert!(careful.run().error().contains("certificate"));
 }

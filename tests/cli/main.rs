@@ -5,6 +5,7 @@ mod config_check;
 mod doctor;
 mod fake;
 mod flags;
+mod foreign;
 mod healthcheck;
 mod help;
 mod identity;

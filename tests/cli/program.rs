@@ -4,6 +4,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// What is said to whom no policy allows what they ask for.
+pub const DENIED: &str =
+    "not authorized: insufficient permissions; hint: 'kes policy explain PATH' tells which rule decides, or is missing";
+
 /// What a run left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {

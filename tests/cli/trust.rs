@@ -44,14 +44,18 @@ fn variables_for_ca_certificates_stand_in_for_those_of_the_system() {
     let outcome = status().with("SSL_CERT_FILE", &others).run();
     assert_eq!(outcome.code, Some(1));
     assert!(
-        outcome.stderr.contains("its issuer is trusted by name, but has another key; hint: trust its CA"),
+        outcome
+            .stderr
+            .contains("its issuer is trusted by name, but has another key; hint: trust its CA with --ca FILE "),
         "{outcome:?}"
     );
+    assert!(outcome.stderr.ends_with(" -k/--insecure\n"), "{outcome:?}");
     status().with("SSL_CERT_FILE", &others).with("MINIO_KMS_KES_CAPATH", &own).run().ok();
 
     // Only what the variable names counts, so that nothing is left if that is not there.
     let error = status().with("SSL_CERT_FILE", "/nonexistent.pem").run().error();
     assert!(error.starts_with("no CA certificates found: ") && error.contains("/nonexistent.pem"), "{error}");
+    assert!(error.ends_with("; hint: name a file of them with --ca or in SSL_CERT_FILE"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -30,7 +31,8 @@ pub enum TrustError {
     #[error("cannot read CA certificates: {0}")]
     Pem(PemError),
     /// Nothing is trusted: no CA certificates were given, and the system has none, or is not to be asked.
-    #[error("no CA certificates found{reason}; hint: name a file of them in `SSL_CERT_FILE`")]
+    /// Cure: name a file of them in `SSL_CERT_FILE`.
+    #[error("no CA certificates found{reason}")]
     Nothing {
         /// Why the system has none, after a colon; empty if nobody knows.
         reason: String,
@@ -164,12 +166,16 @@ fn check_pinned(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: Un
     verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
         .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    if now > parsed.validity().not_after.timestamp() {
-        return Err(Error::InvalidCertificate(CertificateError::Expired));
+    // Moments before 1970 are 1970: nothing that is checked now was valid only then.
+    let moment = |seconds: i64| UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    let not_before = moment(parsed.validity().not_before.timestamp());
+    let not_after = moment(parsed.validity().not_after.timestamp());
+    // The variants with a context are those that people can read.
+    if now > not_after {
+        return Err(Error::InvalidCertificate(CertificateError::ExpiredContext { time: now, not_after }));
     }
-    if now < parsed.validity().not_before.timestamp() {
-        return Err(Error::InvalidCertificate(CertificateError::NotValidYet));
+    if now < not_before {
+        return Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { time: now, not_before }));
     }
     match parsed.extended_key_usage() {
         Ok(None) => Ok(()),
@@ -220,7 +226,7 @@ impl ServerCertVerifier for Anybody {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
@@ -239,11 +245,20 @@ mod tests {
 
     /// Whether a server with this certificate is believed to be `name`, so many days from now.
     fn believed(trusted: &CertificateDer<'static>, shown: &CertificateDer<'_>, name: &'static str, days: i64) -> bool {
+        verdict(trusted, shown, name, days).is_ok()
+    }
+
+    fn verdict(
+        trusted: &CertificateDer<'static>,
+        shown: &CertificateDer<'_>,
+        name: &'static str,
+        days: i64,
+    ) -> Result<ServerCertVerified, Error> {
         let verifier = Trust::Roots(vec![trusted.clone()]).verifier(crate::tls::provider()).expect("a verifier");
         let now = UnixTime::now().as_secs().saturating_add_signed(days * DAY as i64);
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
         let name = ServerName::try_from(name).expect("a name");
-        verifier.verify_server_cert(shown, &[], &name, &[], now).is_ok()
+        verifier.verify_server_cert(shown, &[], &name, &[], now)
     }
 
     #[test]
@@ -254,6 +269,8 @@ mod tests {
         assert!(!believed(&certificate, &certificate, "localhost", 6), "expired");
         assert!(!believed(&certificate, &certificate, "localhost", -6), "not yet valid");
         assert!(!believed(&certificate, &flagged_as_ca("localhost"), "localhost", 0), "another certificate");
+        let expired = verdict(&certificate, &certificate, "localhost", 6).unwrap_err().to_string();
+        assert!(expired.contains("certificate expired") && expired.contains("seconds ago"), "{expired}");
     }
 
     #[test]

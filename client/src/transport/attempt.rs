@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER};
 use kes_core::SecretBytes;
-use rustls::AlertDescription;
+use rustls::{AlertDescription, CertificateError};
 
 use super::{Answer, Call};
 use crate::endpoint::Endpoint;
@@ -74,22 +74,18 @@ fn classify(endpoint: &str, error: &reqwest::Error) -> Error {
         return Error::ClientCertificateRejected { endpoint, reason: alert };
     }
     if let Some(tls) = find_tls_error(error) {
-        let reason = match tls {
-            rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
-                "failed to verify certificate: its issuer is not trusted; hint: trust its CA, for example by naming \
-                 its file in SSL_CERT_FILE"
-                    .to_owned()
-            }
-            // A CA, or a self-signed certificate, was made again under its old name.
-            rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature) => {
-                "failed to verify certificate: its issuer is trusted by name, but has another key; hint: trust its CA as \
-                 it is now, for example by naming its file in SSL_CERT_FILE"
-                    .to_owned()
-            }
-            rustls::Error::InvalidCertificate(problem) => format!("failed to verify certificate: {problem}"),
-            other => other.to_string(),
+        let problem = match tls {
+            rustls::Error::InvalidCertificate(problem) => problem,
+            other => return Error::Tls { endpoint, reason: other.to_string() },
         };
-        return Error::Tls { endpoint, reason };
+        return match problem {
+            CertificateError::UnknownIssuer => Error::Untrusted { endpoint, reason: "its issuer is not trusted" },
+            // A CA, or a self-signed certificate, was made again under its old name.
+            CertificateError::BadSignature => {
+                Error::Untrusted { endpoint, reason: "its issuer is trusted by name, but has another key" }
+            }
+            other => Error::Tls { endpoint, reason: format!("failed to verify certificate: {other}") },
+        };
     }
     if error.is_connect() {
         let reason = if error.is_timeout() { "it took too long".to_owned() } else { reason };

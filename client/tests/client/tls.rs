@@ -13,7 +13,9 @@ async fn a_server_that_nobody_vouches_for_is_not_asked() {
         .identity(ClientIdentity::from_api_key(&api_key()).expect("an identity"))
         .build()
         .expect("a client");
-    assert!(matches!(wrong.ready().await, Err(Error::Tls { .. })));
+    let refused = wrong.ready().await.unwrap_err();
+    assert!(matches!(refused, Error::Untrusted { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("failed to verify certificate: its issuer is trusted by name"), "{refused}");
     assert!(server.asked().is_empty());
     builder(&[&server]).insecure(true).build().expect("a client").ready().await.expect("ready");
 }

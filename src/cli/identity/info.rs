@@ -6,7 +6,7 @@ use kes_core::Timestamp;
 
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, Colour, Format, Style};
+use crate::cli::output::{self, Colour, Format, Style, harmless};
 use crate::cli::usage;
 
 /// Print what the server knows of an identity
@@ -36,18 +36,16 @@ pub(crate) struct Info {
 impl Info {
     pub(super) fn run(self) -> Result<(), Failure> {
         let style = self.format.style();
-        let failed = |error: kes_client::Error| Failure::error(error.to_string());
         let text = match self.identities.as_slice() {
             [] => {
-                let info = self.connection.run(async |client| client.describe_self().await.map_err(failed))?;
+                let info = self.connection.run(async |client| Ok(client.describe_self().await?))?;
                 if self.format.json {
                     return output::print_json(&info);
                 }
                 describe_self(&info, style)
             }
             [identity] => {
-                let info =
-                    self.connection.run(async |client| client.describe_identity(identity).await.map_err(failed))?;
+                let info = self.connection.run(async |client| Ok(client.describe_identity(identity).await?))?;
                 if self.format.json {
                     return output::print_json(&info);
                 }
@@ -60,11 +58,11 @@ impl Info {
 }
 
 fn describe_self(info: &SelfInfo, style: Style) -> String {
-    let mut rows = vec![("Identity", style.paint(Colour::Identity, &info.identity))];
+    let mut rows = vec![("Identity", style.paint(Colour::Identity, &harmless(&info.identity)))];
     rows.extend(origin(info.created_at, info.admin, &info.created_by, style));
     let mut text = output::labelled(&rows);
     if !info.policy.is_empty() {
-        let policy = style.paint(Colour::Identity, &info.policy);
+        let policy = style.paint(Colour::Identity, &harmless(&info.policy));
         text.push('\n');
         text.push_str(&output::labelled(&[("Policy", policy), ("Created At", output::time(info.created_at))]));
         text.push_str(&rules("Allow", Colour::Allow, &info.allow, style));
@@ -76,7 +74,7 @@ fn describe_self(info: &SelfInfo, style: Style) -> String {
 fn describe(identity: &str, info: &IdentityInfo, style: Style) -> String {
     let mut rows = vec![("Identity", style.paint(Colour::Identity, identity))];
     if !info.policy.is_empty() {
-        rows.push(("Policy", style.paint(Colour::Identity, &info.policy)));
+        rows.push(("Policy", style.paint(Colour::Identity, &harmless(&info.policy))));
     }
     rows.extend(origin(info.created_at, info.admin, &info.created_by, style));
     output::labelled(&rows)
@@ -86,7 +84,7 @@ fn origin(created_at: Timestamp, admin: bool, created_by: &str, style: Style) ->
     let role = if admin { "Admin" } else { "User" };
     let mut rows = vec![("Created At", output::time(created_at)), ("Role", role.to_owned())];
     if !created_by.is_empty() {
-        rows.push(("Created By", style.paint(Colour::Identity, created_by)));
+        rows.push(("Created By", style.paint(Colour::Identity, &harmless(created_by))));
     }
     rows
 }
@@ -95,7 +93,7 @@ fn rules(header: &str, colour: Colour, rules: &RuleSet, style: Style) -> String 
     if rules.is_empty() {
         return String::new();
     }
-    let lines: String = rules.iter().map(|rule| format!("            · {rule}\n")).collect();
+    let lines: String = rules.iter().map(|rule| format!("            · {}\n", harmless(rule))).collect();
     format!("{}\n{lines}", style.paint(colour, header))
 }
 

@@ -33,7 +33,7 @@ impl Ls {
             _ => return Err(Failure::error("too many arguments. See 'kes identity ls --help'")),
         };
         let identities = self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to list identities: {error}"));
+            let failed = Failure::while_doing("failed to list identities");
             client.list_identities(pattern).await.map_err(failed)
         })?;
         self.format.print_names("Identity", identities)

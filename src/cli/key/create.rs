@@ -40,7 +40,7 @@ impl Create {
         let names = self.names;
         self.connection.run(async |client| {
             for name in &names {
-                let failed = |error| Failure::error(format!("failed to create key \"{name}\": {error}"));
+                let failed = Failure::while_doing(format!("failed to create key \"{name}\""));
                 client.create_key(name).await.map_err(failed)?;
             }
             Ok(())

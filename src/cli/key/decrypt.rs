@@ -43,7 +43,7 @@ impl Decrypt {
         let given = self.input.read(self.arguments, operands)?;
         let ciphertext = encoding::decode("ciphertext", given.input.expose().trim_ascii())?;
         let plaintext = self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to decrypt ciphertext: {error}"));
+            let failed = Failure::while_doing("failed to decrypt ciphertext");
             client.decrypt(&given.name, ciphertext.expose(), given.context.expose()).await.map_err(failed)
         })?;
         print_bytes(&[("plaintext", plaintext.expose())])

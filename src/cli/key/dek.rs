@@ -33,7 +33,7 @@ impl Dek {
         };
         let context = encoding::decode("context", context.as_bytes())?;
         let key = self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to derive key: {error}"));
+            let failed = Failure::while_doing("failed to derive key");
             client.generate_key(name, context.expose()).await.map_err(failed)
         })?;
         print_bytes(&[("plaintext", key.plaintext.expose()), ("ciphertext", &key.ciphertext)])

@@ -38,7 +38,7 @@ impl Encrypt {
         let operands = Operands { command: "encrypt", missing: "no message specified", context: true };
         let given = self.input.read(self.arguments, operands)?;
         let ciphertext = self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to encrypt message: {error}"));
+            let failed = Failure::while_doing("failed to encrypt message");
             client.encrypt(&given.name, given.input.expose(), given.context.expose()).await.map_err(failed)
         })?;
         print_bytes(&[("ciphertext", &ciphertext)])

@@ -38,7 +38,7 @@ impl Hmac {
         let operands = Operands { command: "hmac", missing: "no message specified", context: false };
         let given = self.input.read(self.arguments, operands)?;
         let hmac = self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to compute HMAC: {error}"));
+            let failed = Failure::while_doing("failed to compute HMAC");
             client.hmac(&given.name, given.input.expose()).await.map_err(failed)
         })?;
         print_bytes(&[("hmac", hmac.expose())])

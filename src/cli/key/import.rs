@@ -44,7 +44,7 @@ impl Import {
         let key = encoding::decode("key", given.input.expose().trim_ascii())?;
         let name = &given.name;
         self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to import \"{name}\": {error}"));
+            let failed = Failure::while_doing(format!("failed to import \"{name}\""));
             client.import_key(name, key, Algorithm::Aes256).await.map_err(failed)
         })
     }

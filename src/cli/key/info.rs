@@ -5,7 +5,7 @@ use clap::Args;
 use super::miscounted;
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, Colour, Format};
+use crate::cli::output::{self, Colour, Format, harmless};
 use crate::cli::usage;
 
 /// Print when and by whom a key was made
@@ -33,16 +33,20 @@ impl Info {
             return Err(miscounted(what, "info"));
         };
         let key = self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to describe keys: {error}"));
+            let failed = Failure::while_doing("failed to describe keys");
             client.describe_key(name).await.map_err(failed)
         })?;
         if self.format.json {
             return output::print_json(&key);
         }
         let style = self.format.style();
-        let mut rows = vec![("Name", key.name), ("Algorithm", key.algorithm), ("Date", output::time(key.created_at))];
+        let mut rows = vec![
+            ("Name", harmless(&key.name)),
+            ("Algorithm", harmless(&key.algorithm)),
+            ("Date", output::time(key.created_at)),
+        ];
         if !key.created_by.is_empty() {
-            rows.push(("Owner", style.paint(Colour::Identity, &key.created_by)));
+            rows.push(("Owner", style.paint(Colour::Identity, &harmless(&key.created_by))));
         }
         output::print(output::labelled(&rows).as_bytes())
     }

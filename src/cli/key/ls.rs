@@ -35,7 +35,7 @@ impl Ls {
             _ => return Err(miscounted("too many arguments", "ls")),
         };
         let names = self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to list keys: {error}"));
+            let failed = Failure::while_doing("failed to list keys");
             client.list_keys(pattern).await.map_err(failed)
         })?;
         self.format.print_names("Key", without_records(names))

@@ -30,7 +30,7 @@ impl Rm {
         let names = self.names;
         self.connection.run(async |client| {
             for name in &names {
-                let failed = |error| Failure::error(format!("failed to remove key \"{name}\": {error}"));
+                let failed = Failure::while_doing(format!("failed to remove key \"{name}\""));
                 client.delete_key(name).await.map_err(failed)?;
             }
             Ok(())

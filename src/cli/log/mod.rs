@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cli::connect::Connection;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{self, Failure};
 use crate::cli::metric::Metric;
 use crate::cli::output::{self, Format, Style};
 use crate::cli::usage;
@@ -111,34 +111,33 @@ struct Printer {
 impl Printer {
     /// Prints until the server stops, or with `follow` for good.
     async fn print(self, client: &Client, follow: bool) -> Result<(), Failure> {
-        if !self.json && self.which == Which::Audit {
-            output::print(table::header(self.style).as_bytes())?;
-        }
+        // Told once, and by nobody who is not let in.
+        let mut header = (!self.json && self.which == Which::Audit).then(|| table::header(self.style));
         if !follow {
-            return match self.print_stream(client).await {
+            return match self.print_stream(client, &mut header).await {
                 Ok(()) => Ok(()),
                 Err(Trouble::Output(failure)) => Err(failure),
-                Err(Trouble::NotOpened(error) | Trouble::Lost(error)) => Err(self.failure(&error)),
+                Err(Trouble::NotOpened(error) | Trouble::Lost(error)) => Err(self.failure(error)),
             };
         }
-        match self.print_again_and_again(client).await? {}
+        match self.print_again_and_again(client, header).await? {}
     }
 
-    async fn print_again_and_again(self, client: &Client) -> Result<Infallible, Failure> {
+    async fn print_again_and_again(self, client: &Client, mut header: Option<String>) -> Result<Infallible, Failure> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let reason = match self.print_stream(client).await {
+            let reason = match self.print_stream(client, &mut header).await {
                 Ok(()) => "the server ended it".to_owned(),
                 Err(Trouble::Output(failure)) => return Err(failure),
                 // Nothing of this gets better by waiting.
-                Err(Trouble::NotOpened(error)) if !is_passing(&error) => return Err(self.failure(&error)),
+                Err(Trouble::NotOpened(error)) if !is_passing(&error) => return Err(self.failure(error)),
                 Err(Trouble::NotOpened(error)) => {
-                    self.tell(&error.to_string(), pause);
+                    self.tell(&failure::explain(&error), pause);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     continue;
                 }
-                Err(Trouble::Lost(error)) => error.to_string(),
+                Err(Trouble::Lost(error)) => failure::explain(&error),
             };
             pause = FIRST_PAUSE;
             self.tell(&reason, pause);
@@ -151,14 +150,17 @@ impl Printer {
         eprintln!("{} interrupted: {reason}; trying again in {pause:?}", self.which.name());
     }
 
-    fn failure(self, error: &Error) -> Failure {
-        Failure::error(format!("failed to follow the {}: {error}", self.which.name()))
+    fn failure(self, error: Error) -> Failure {
+        Failure::while_doing(format!("failed to follow the {}", self.which.name()))(error)
     }
 
-    async fn print_stream(self, client: &Client) -> Result<(), Trouble> {
+    async fn print_stream(self, client: &Client, header: &mut Option<String>) -> Result<(), Trouble> {
         match self.which {
             Which::Audit => {
                 let events = client.follow_audit_log().await.map_err(Trouble::NotOpened)?;
+                if let Some(header) = header.take() {
+                    output::print(header.as_bytes()).map_err(Trouble::Output)?;
+                }
                 self.print_events(events, |event: &AuditEvent<'_>| table::row(event, self.style)).await
             }
             Which::Error => {

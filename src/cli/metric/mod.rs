@@ -11,7 +11,7 @@ use kes_client::Client;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cli::connect::Connection;
-use crate::cli::duration::{self, InvalidDuration};
+use crate::cli::duration;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Style, When};
 use crate::cli::usage;
@@ -50,8 +50,11 @@ pub(crate) struct Metric {
     arguments: Vec<String>,
 }
 
-fn positive(text: &str) -> Result<Duration, InvalidDuration> {
-    duration::parse(text).and_then(|rate| if rate.is_zero() { Err(InvalidDuration) } else { Ok(rate) })
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration::parse(text) {
+        Ok(rate) if rate.is_zero() => Err("must be longer than nothing".to_owned()),
+        result => result.map_err(|error| error.to_string()),
+    }
 }
 
 impl Metric {
@@ -79,9 +82,8 @@ impl Metric {
 }
 
 async fn fetch(client: &Client) -> Result<Sample, Failure> {
-    let failed = |reason: String| Failure::error(format!("failed to fetch metrics: {reason}"));
-    let text = client.metrics().await.map_err(|error| failed(error.to_string()))?;
-    Sample::parse(&text).map_err(|error| failed(error.to_string()))
+    let text = client.metrics().await.map_err(Failure::while_doing("failed to fetch metrics"))?;
+    Sample::parse(&text).map_err(|error| Failure::error(format!("failed to fetch metrics: {error}")))
 }
 
 /// A line of JSON now and then.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::sample::Sample;
-use crate::cli::output::{Colour, Style, size, width};
+use crate::cli::output::{Colour, Style, one_line, size, width};
 
 /// What was drawn last, and what the next rate is counted from.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl View {
     pub(super) fn complain(&mut self, text: &str, style: Style) -> String {
         // A line that the terminal wraps is two, and would not be drawn over.
         let room = width().map_or(usize::MAX, |width| width.saturating_sub("Error: ".len()));
-        let text: String = text.chars().take(room).collect();
+        let text: String = one_line(text).chars().take(room).collect();
         self.draw(&format!("\n{} {text}\n\n", style.paint(Colour::Error, "Error:")))
     }
 
@@ -131,6 +131,7 @@ System       UpTime            Heap           Stack       CPUs        Threads
         assert!(view.show(sample(), Style::Plain).starts_with("\nRequest"));
         assert!(view.complain("no connection", Style::Plain).starts_with("\x1b[8A\x1b[J\nError: no connection\n"));
         assert!(view.show(sample(), Style::Plain).starts_with("\x1b[3A\x1b[J\nRequest"));
+        assert_eq!(view.complain("a\nb\x1b[9A", Style::Plain), "\x1b[8A\x1b[J\nError: a b\u{fffd}[9A\n\n");
         assert_eq!(clock(Duration::from_secs(3725)), "1h2m5s");
     }
 }

@@ -68,6 +68,7 @@ impl Format {
         if self.json {
             return print_json(&names);
         }
+        let names: Vec<String> = names.iter().map(|name| harmless(name)).collect();
         if names.is_empty() {
             return Ok(());
         }
@@ -84,6 +85,11 @@ pub(crate) fn width() -> Option<usize> {
 /// Text of others for a terminal: what could move the cursor or change colours is shown as a replacement character.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Text of others in one line, and harmless.
+pub(crate) fn one_line(text: &str) -> String {
+    harmless(&text.trim_end().replace('\n', " "))
 }
 
 /// Bytes in decimal units: `512.0B`, `524.3KB`, `1.2MB`.
@@ -134,6 +140,7 @@ mod tests {
     #[test]
     fn text_of_others_cannot_move_the_cursor() {
         assert_eq!(harmless("a\u{1b}[2J\r\nb\u{9b}é"), "a\u{fffd}[2J\u{fffd}\u{fffd}b\u{fffd}é");
+        assert_eq!(one_line("404\nnot \u{1b}[2Jfound\n\n"), "404 not \u{fffd}[2Jfound");
     }
 
     #[test]

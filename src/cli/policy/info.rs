@@ -5,7 +5,7 @@ use clap::Args;
 use super::only_name;
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, Colour, Format};
+use crate::cli::output::{self, Colour, Format, harmless};
 use crate::cli::usage;
 
 /// Print when and by whom a policy was made
@@ -29,17 +29,16 @@ pub(crate) struct Info {
 impl Info {
     pub(super) fn run(self) -> Result<(), Failure> {
         let name = only_name(&self.names, "info")?;
-        let failed = |error: kes_client::Error| Failure::error(error.to_string());
-        let policy = self.connection.run(async |client| client.describe_policy(name).await.map_err(failed))?;
+        let policy = self.connection.run(async |client| Ok(client.describe_policy(name).await?))?;
         if self.format.json {
             return output::print_json_for_reader(&policy);
         }
-        let mut rows = vec![("Name", policy.name)];
+        let mut rows = vec![("Name", harmless(&policy.name))];
         if policy.created_at != kes_core::Timestamp::ZERO {
             rows.push(("Date", output::time(policy.created_at)));
         }
         if !policy.created_by.is_empty() {
-            rows.push(("Created by", self.format.style().paint(Colour::Identity, &policy.created_by)));
+            rows.push(("Created by", self.format.style().paint(Colour::Identity, &harmless(&policy.created_by))));
         }
         output::print(output::labelled(&rows).as_bytes())
     }

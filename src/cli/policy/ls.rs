@@ -33,7 +33,7 @@ impl Ls {
             _ => return Err(Failure::error("too many arguments. See 'kes policy ls --help'")),
         };
         let policies = self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to list policies: {error}"));
+            let failed = Failure::while_doing("failed to list policies");
             client.list_policies(pattern).await.map_err(failed)
         })?;
         self.format.print_names("Policy", policies)

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::only_name;
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, Colour, Format, Style};
+use crate::cli::output::{self, Colour, Format, Style, harmless};
 use crate::cli::usage;
 
 /// Print the rules of a policy
@@ -46,7 +46,7 @@ impl Show {
     pub(super) fn run(self) -> Result<(), Failure> {
         let name = only_name(&self.names, "show")?;
         let policy = self.connection.run(async |client| {
-            let failed = |error| Failure::error(format!("failed to show policy '{name}': {error}"));
+            let failed = Failure::while_doing(format!("failed to show policy '{name}'"));
             client.read_policy(name).await.map_err(failed)
         })?;
         if self.format.json || !output::is_terminal() {
@@ -70,10 +70,10 @@ fn describe(policy: &PolicyRules, style: Style) -> String {
         text.push('\n');
         for rule in rules.iter() {
             // Writing to a string does not fail.
-            let _ = writeln!(text, "  · {rule}");
+            let _ = writeln!(text, "  · {}", harmless(rule));
         }
     }
-    let created_by = if policy.created_by.is_empty() { "<unknown>" } else { &policy.created_by };
+    let created_by = if policy.created_by.is_empty() { "<unknown>".to_owned() } else { harmless(&policy.created_by) };
     let label = |label| style.paint(Colour::Metadata, label);
     let time = output::time(policy.created_at);
     let _ = write!(text, "\n\n{} {time}\n{} {created_by}\n", label("Created at:"), label("Created by:"));

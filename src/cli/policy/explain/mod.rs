@@ -144,7 +144,7 @@ async fn standing_at_server(client: &Client, identity: &Identity, is_caller: boo
             Err(Error::IdentityNotFound) if !is_archived(client).await => return Ok(Standing::Unknown),
             // The archived servers say that to everybody but the administrator.
             Err(Error::IdentityNotFound) => {}
-            Err(error) => return Err(Failure::error(error.to_string())),
+            Err(error) => return Err(error.into()),
         }
     }
     let info = match client.describe_identity(identity.as_str()).await {
@@ -152,9 +152,9 @@ async fn standing_at_server(client: &Client, identity: &Identity, is_caller: boo
         Ok(info) if info.policy.is_empty() => return Ok(Standing::Unknown),
         Ok(info) => info,
         Err(Error::IdentityNotFound) => return Ok(Standing::Unknown),
-        Err(error) => return Err(not_told(&error, "/v1/identity/describe/*")),
+        Err(error) => return Err(not_told(error, "/v1/identity/describe/*")),
     };
-    let policy = client.read_policy(&info.policy).await.map_err(|error| not_told(&error, "/v1/policy/read/*"))?;
+    let policy = client.read_policy(&info.policy).await.map_err(|error| not_told(error, "/v1/policy/read/*"))?;
     super::of_server(&info.policy, &policy.allow, &policy.deny).map(Standing::Bound)
 }
 
@@ -166,12 +166,12 @@ async fn is_archived(client: &Client) -> bool {
     version.starts_with("v0.") || version.starts_with("20") && version.as_str() < END
 }
 
-fn not_told(error: &Error, rule: &str) -> Failure {
-    Failure::error(match error {
-        Error::NotAllowed => format!(
+fn not_told(error: Error, rule: &str) -> Failure {
+    match error {
+        Error::NotAllowed => Failure::error(format!(
             "the server does not tell who asks: {error}; hint: ask as the administrator, or as somebody whose policy allows \
              `{rule}`, or use --config"
-        ),
-        other => other.to_string(),
-    })
+        )),
+        other => other.into(),
+    }
 }

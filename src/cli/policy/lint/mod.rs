@@ -106,12 +106,11 @@ fn placed(inspection: &Inspection, policy: &Policy, issue: Issue) -> Finding {
 }
 
 async fn of_server(client: &Client) -> Result<Findings, Failure> {
-    let failed = |error: Error| Failure::error(format!("failed to list policies: {error}"));
+    let failed = Failure::while_doing("failed to list policies");
     let names = client.list_policies("*").await.map_err(failed)?;
     let policies: Vec<Policy> = stream::iter(names)
         .map(|name| async move {
-            let failed =
-                |error: Error| Failure::error(format!("failed to read policy '{}': {error}", output::harmless(&name)));
+            let failed = Failure::while_doing(format!("failed to read policy '{}'", output::harmless(&name)));
             let policy = client.read_policy(&name).await.map_err(failed)?;
             super::of_server(&name, &policy.allow, &policy.deny)
         })
@@ -148,7 +147,7 @@ async fn members_at_server(client: &Client) -> Result<(Option<HashMap<String, us
         let message = "the server does not tell which identities the policies bind";
         Ok((None, vec![finding(Level::Note, String::new(), message, hint)]))
     };
-    let failed = |error: Error| Failure::error(format!("failed to list identities: {error}"));
+    let failed = Failure::while_doing("failed to list identities");
     let identities = match client.list_identities("*").await {
         Ok(identities) => identities,
         Err(Error::NotAllowed) => return untold(),
