@@ -17,6 +17,8 @@ mod secrets;
 mod stores;
 mod transport;
 mod types;
+#[cfg(feature = "vault")]
+mod vault;
 mod watchers;
 
 #[allow(dead_code, unused_imports, reason = "shared with the tests of the server, which use the rest of it")]

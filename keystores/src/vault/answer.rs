@@ -7,13 +7,11 @@ use kes_core::{SecretBytes, SecretText};
 use serde::de::{DeserializeOwned, Error, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::said;
 use crate::StoreError;
 
 /// When to come back after a 429 that does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// The most that is repeated of what Vault says, in characters.
-const MAX_TEXT: usize = 300;
 
 /// An answer whose status is nobody's trouble but the caller's: a success, or a refusal.
 #[derive(Debug)]
@@ -23,6 +21,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) retry_after: Option<Duration>,
     pub(super) body: SecretBytes,
+    /// What a refusal says, without the secrets of the request.
+    text: String,
 }
 
 /// What a refusal says.
@@ -39,6 +39,23 @@ pub(super) struct Envelope<T> {
 }
 
 impl Answer {
+    /// To a request with `secrets` in it.
+    pub(super) fn new(
+        request: String,
+        status: u16,
+        retry_after: Option<Duration>,
+        body: SecretBytes,
+        secrets: &[&[u8]],
+    ) -> Self {
+        let mut answer = Self { request, status, retry_after, body, text: String::new() };
+        if !answer.is_success() {
+            let refusal: Refusal = serde_json::from_slice(answer.body.expose()).unwrap_or_default();
+            let all = [refusal.errors.unwrap_or_default(), refusal.warnings.unwrap_or_default()].concat();
+            answer.text = said::without(&all.join("; "), secrets);
+        }
+        answer
+    }
+
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -71,7 +88,7 @@ impl Answer {
 
     /// Whether it says that Vault is sealed.
     pub(super) fn says_sealed(&self) -> bool {
-        self.status == 503 && self.text().contains("sealed")
+        self.status == 503 && self.text.contains("sealed")
     }
 
     /// The store's own trouble, which another attempt may not meet: too much to do, not active, sealed, behind.
@@ -94,15 +111,12 @@ impl Answer {
 
     /// `GET /v1/kv/my-key: 403 permission denied`
     pub(super) fn message(&self) -> String {
-        format!("{}: {} {}", self.request, self.status, self.text()).trim_end().to_owned()
+        format!("{}: {} {}", self.request, self.status, self.text).trim_end().to_owned()
     }
 
-    /// What Vault says of it, on one line.
-    pub(super) fn text(&self) -> String {
-        let refusal: Refusal = serde_json::from_slice(self.body.expose()).unwrap_or_default();
-        let said = [refusal.errors.unwrap_or_default(), refusal.warnings.unwrap_or_default()].concat().join("; ");
-        let words = said.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-        words.collect::<Vec<_>>().join(" ").chars().take(MAX_TEXT).collect()
+    /// What a refusal says, on one line.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 }
 
@@ -178,7 +192,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { request: "GET /v1/kv/a".to_owned(), status, retry_after: None, body: body.as_bytes().into() }
+        Answer::new("GET /v1/kv/a".to_owned(), status, None, body.as_bytes().into(), &[])
     }
 
     #[test]

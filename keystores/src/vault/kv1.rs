@@ -41,7 +41,7 @@ impl Kv {
             return Ok(Created::NameTaken);
         }
         let request = Request::new(Method::PUT, self.folder.entry(name), api.namespace.as_deref());
-        let request = request.json(entry::json(&Entry { name, text })?);
+        let request = request.json(entry::json(&Entry { name, text })?, text);
         let Some(answer) = api.call_unless(request, self.is_taken_v1(api, name)).await? else {
             return Ok(Created::NameTaken);
         };

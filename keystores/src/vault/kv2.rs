@@ -75,7 +75,7 @@ impl Kv {
     /// Writes version 1 if there is no version yet, which Vault decides.
     pub(super) async fn create_v2(&self, api: &Api, name: &KeyName, text: &str) -> Result<Created, StoreError> {
         let request = Request::new(Method::PUT, self.folder.entry(name), api.namespace.as_deref());
-        let request = request.json(entry::json(&NewEntry::new(name, text))?);
+        let request = request.json(entry::json(&NewEntry::new(name, text))?, text);
         let Some(answer) = api.call_unless(request, self.is_taken_v2(api, name)).await? else {
             return Ok(Created::NameTaken);
         };

@@ -131,9 +131,10 @@ impl Login {
         Self { transport, namespace, method }
     }
 
-    async fn at(&self, mount: &Mount, body: &impl Serialize) -> Result<Grant, StoreError> {
+    async fn at(&self, mount: &Mount, body: &impl Serialize, secret: &str) -> Result<Grant, StoreError> {
         let path = path(&["auth", &mount.engine, "login"]);
-        let request = Request::new(Method::PUT, path, mount.namespace.as_deref()).json(json(body)?);
+        let request = Request::new(Method::PUT, path, mount.namespace.as_deref());
+        let request = request.json(json(body)?, secret);
         let answer = self.transport.send(&request, None).await?;
         granted(&answer).map_err(|error| match error {
             StoreError::Denied(reason) => StoreError::Denied(format!("cannot log in to vault: {reason}")),
@@ -194,13 +195,16 @@ impl Authority for Login {
                     Some(known) => self.unwrap(mount, secret, known).await?,
                     None => secret,
                 };
-                self.at(mount, &AppRoleBody { role_id: id, secret_id: secret.expose() }).await
+                let body = AppRoleBody { role_id: id, secret_id: secret.expose() };
+                self.at(mount, &body, secret.expose()).await
             }
             MethodOf::Jwt { mount, role, jwt } => {
                 let jwt = jwt.read().await?;
-                self.at(mount, &JwtBody { role: role.as_deref(), jwt: jwt.expose() }).await
+                self.at(mount, &JwtBody { role: role.as_deref(), jwt: jwt.expose() }, jwt.expose()).await
             }
-            MethodOf::Certificate { mount, role } => self.at(mount, &CertificateBody { name: role.as_deref() }).await,
+            MethodOf::Certificate { mount, role } => {
+                self.at(mount, &CertificateBody { name: role.as_deref() }, "").await
+            }
             MethodOf::Token(source) => self.look_up(Token::new(source.read().await?)?).await,
         }
     }
@@ -208,7 +212,7 @@ impl Authority for Login {
     async fn renew(&self, token: &Token) -> Result<Grant, StoreError> {
         let path = path(&["auth", "token", "renew-self"]);
         let request =
-            Request::new(Method::PUT, path, self.namespace.as_deref()).json(json(&RenewBody { increment: 0 })?);
+            Request::new(Method::PUT, path, self.namespace.as_deref()).json(json(&RenewBody { increment: 0 })?, "");
         granted(&self.transport.send(&request, Some(token)).await?)
     }
 

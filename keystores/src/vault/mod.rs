@@ -18,6 +18,7 @@ mod kv1;
 mod kv2;
 mod login;
 mod mount;
+mod said;
 mod seal;
 mod session;
 #[cfg(test)]

@@ -35,6 +35,11 @@ impl Token {
         Ok(Self(value))
     }
 
+    /// What it is.
+    pub(super) fn expose(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     pub(super) fn header(&self) -> HeaderValue {
         self.0.clone()
     }

@@ -60,7 +60,8 @@ impl Transit {
         encode_base64(value.expose(), &mut base64);
         let plaintext = std::str::from_utf8(base64.expose()).unwrap_or_default();
         let body = json(&Plaintext { plaintext, key_version: self.0.pinned.then_some(1) })?;
-        let request = Request::new(Method::POST, self.path("encrypt"), api.namespace.as_deref()).json(body);
+        let request = Request::new(Method::POST, self.path("encrypt"), api.namespace.as_deref());
+        let request = request.json(body, plaintext);
         let content: Envelope<Encrypted> = api.call(request).await?.content()?;
         match content.data.ciphertext.into_text() {
             Some(text) if is_wrapped(text.expose()) => Ok(text),
@@ -71,7 +72,8 @@ impl Transit {
     /// The value that `text` was stored in place of.
     pub(super) async fn unwrap(&self, api: &Api, name: &KeyName, text: &str) -> Result<SecretBytes, StoreError> {
         let body = json(&Ciphertext { ciphertext: text })?;
-        let request = Request::new(Method::POST, self.path("decrypt"), api.namespace.as_deref()).json(body);
+        let request = Request::new(Method::POST, self.path("decrypt"), api.namespace.as_deref());
+        let request = request.json(body, text);
         let answer = api.call(request).await?;
         if answer.status == 400 {
             return Err(StoreError::Corrupt(format!(

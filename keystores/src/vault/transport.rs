@@ -37,8 +37,7 @@ pub(super) const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// Longest listing. Vault sends a whole folder at once (specification: `keystores.md` §4.5).
 pub(super) const MAX_LISTING_BYTES: usize = 32 * 1024 * 1024;
 
-/// A request.
-#[derive(Debug)]
+/// A request. It has no `Debug` output, which would show the body.
 pub(super) struct Request<'a> {
     pub(super) method: Method,
     /// From `/v1/` on, encoded.
@@ -47,6 +46,8 @@ pub(super) struct Request<'a> {
     pub(super) namespace: Option<&'a str>,
     /// JSON.
     pub(super) body: Option<Bytes>,
+    /// What of the body is secret. Vault may quote it, and is not quoted then.
+    secret: &'a str,
     /// Whether a standby is to hand it to the active node.
     pub(super) forwarded: bool,
     /// Longest answer, in bytes.
@@ -56,12 +57,12 @@ pub(super) struct Request<'a> {
 impl<'a> Request<'a> {
     /// A request without a body.
     pub(super) fn new(method: Method, path: String, namespace: Option<&'a str>) -> Self {
-        Self { method, path, namespace, body: None, forwarded: false, limit: MAX_ANSWER_BYTES }
+        Self { method, path, namespace, body: None, secret: "", forwarded: false, limit: MAX_ANSWER_BYTES }
     }
 
-    /// With JSON, whose memory is wiped after the last use.
-    pub(super) fn json(self, body: SecretBytes) -> Self {
-        Self { body: Some(Bytes::from_owner(Body(body))), ..self }
+    /// With JSON, whose memory is wiped after the last use, and what in it is secret.
+    pub(super) fn json(self, body: SecretBytes, secret: &'a str) -> Self {
+        Self { body: Some(Bytes::from_owner(Body(body))), secret, ..self }
     }
 }
 
@@ -146,7 +147,7 @@ impl Transport {
                 return Err(failed(request, "the node that a standby named is no active one either"));
             }
         }
-        read(request, response).await
+        read(request, token, response).await
     }
 
     async fn once(&self, url: &Url, request: &Request<'_>, token: Option<&Token>) -> Result<Response, StoreError> {
@@ -173,7 +174,7 @@ impl Transport {
     }
 }
 
-async fn read(request: &Request<'_>, mut response: Response) -> Result<Answer, StoreError> {
+async fn read(request: &Request<'_>, token: Option<&Token>, mut response: Response) -> Result<Answer, StoreError> {
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     let status = response.status().as_u16();
@@ -188,7 +189,8 @@ async fn read(request: &Request<'_>, mut response: Response) -> Result<Answer, S
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { request: described(request), status, retry_after, body })
+    let secrets = [request.secret.as_bytes(), token.map(Token::expose).unwrap_or_default()];
+    Ok(Answer::new(described(request), status, retry_after, body, &secrets))
 }
 
 fn http_client(endpoint: &str, settings: &StoreTls) -> Result<reqwest::Client, String> {
