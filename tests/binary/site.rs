@@ -64,13 +64,17 @@ impl Site {
 
     /// The least of configurations.
     pub fn least(&self) -> String {
+        format!("{}keystore: {{retries: 0, fs: {{path: {}}}}}\n", self.without_store(), self.path("keys").display())
+    }
+
+    /// The least of configurations but for the key store.
+    pub fn without_store(&self) -> String {
         format!(
             "version: v1\naddress: 127.0.0.1:0\nadmin: {{identity: {ADMIN}}}\n\
-             tls: {{key: {}, cert: {}, ca: {}}}\nkeystore: {{retries: 0, fs: {{path: {}}}}}\n",
+             tls: {{key: {}, cert: {}, ca: {}}}\n",
             self.path("key.pem").display(),
             self.path("cert.pem").display(),
             self.path("ca.pem").display(),
-            self.path("keys").display(),
         )
     }
 

@@ -1,4 +1,5 @@
-//! A real OpenBao, which speaks Vault's API, in development mode: everything in memory, unsealed, a random root token.
+//! A real OpenBao, which speaks Vault's API: in development mode, where everything is in memory and it is unsealed, or as
+//! a node with storage on disk, which a kill does not harm.
 //!
 //! `scripts/test` installs it and says where it is in `KES_TEST_BAO`; then a test cannot do without. Elsewhere it is
 //! looked for in `target/tools`, and tests that miss it say so and pass.
@@ -6,19 +7,24 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// How long a server may take to serve, on a machine that does much else.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// How often another port is tried: somebody else may take a free one before the server does.
 const ATTEMPTS: usize = 5;
+
+/// What a server says of its health that has nothing in its storage, and one that is sealed.
+const NOT_INITIALIZED: u16 = 501;
+const SEALED: u16 = 503;
 
 /// Runs a program until it ends, or until standard input does: so it does not outlive a test that is killed.
 const LEASH: &str = r#"
@@ -36,16 +42,26 @@ pub struct OpenBao {
     pub url: String,
     /// May do anything.
     pub root_token: String,
+    /// Of a server in development mode it stands in its log.
+    unseal_key: Option<String>,
+    program: PathBuf,
+    arguments: Vec<String>,
+    /// `None`: it was killed.
+    process: Mutex<Option<Process>>,
+    directory: TempDir,
+}
+
+/// A process that ends when this is dropped.
+struct Process {
     child: Child,
     leash: Option<ChildStdin>,
-    directory: tempfile::TempDir,
 }
 
 impl OpenBao {
     /// The server that all tests that run at the moment share; `None` if there is none to be had, which is printed.
     pub fn shared() -> Option<Arc<Self>> {
         static SHARED: Mutex<Weak<OpenBao>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = lock(&SHARED);
         if let Some(server) = shared.upgrade() {
             return Some(server);
         }
@@ -56,47 +72,96 @@ impl OpenBao {
 
     /// A server for one test, which may seal it or worse; `None` as above.
     pub fn start() -> Option<Self> {
+        let arguments = |_: &Path, port| {
+            vec!["-dev".to_owned(), "-dev-no-store-token".to_owned(), format!("-dev-listen-address=127.0.0.1:{port}")]
+        };
+        Self::run(arguments, 200)
+    }
+
+    /// A server for one test, which may also kill it: what it knows is on disk.
+    pub fn start_node() -> Option<Self> {
+        let arguments = |directory: &Path, port| {
+            let storage = directory.join("raft");
+            std::fs::create_dir(&storage).expect("a directory");
+            let configuration = json!({
+                "listener": {"tcp": {
+                    "address": format!("127.0.0.1:{port}"),
+                    "cluster_address": format!("127.0.0.1:{}", free_port()),
+                    "tls_disable": true,
+                }},
+                "storage": {"raft": {"path": storage, "node_id": "one", "performance_multiplier": 1}},
+                "api_addr": format!("http://127.0.0.1:{port}"),
+                "cluster_addr": "http://127.0.0.1:1", // Nobody else is in the cluster.
+                "disable_mlock": true,
+            });
+            let file = directory.join("bao.json");
+            std::fs::write(&file, configuration.to_string()).expect("written");
+            vec![format!("-config={}", file.display())]
+        };
+        let mut server = Self::run(arguments, NOT_INITIALIZED)?;
+        let shares = json!({"secret_shares": 1, "secret_threshold": 1});
+        let (status, answer) = server.ask("PUT", "sys/init", &shares).expect("an answer");
+        assert_eq!(status, 200, "{answer}");
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        server.root_token = text(&answer["root_token"]);
+        server.unseal_key = Some(text(&answer["keys_base64"][0]));
+        server.unseal();
+        Some(server)
+    }
+
+    /// A server that answers a question for its health with `status`.
+    fn run(arguments: impl Fn(&Path, u16) -> Vec<String>, status: u16) -> Option<Self> {
         let Some(program) = program() else {
             tell_once("OpenBao is missing: tests against it were left out; scripts/test installs it");
             return None;
         };
         for _ in 0..ATTEMPTS {
-            let mut server = Self::spawn(&program, free_port());
-            if server.serves() {
+            let (directory, port) = (tempfile::tempdir().expect("a directory"), free_port());
+            let server = Self {
+                url: format!("http://127.0.0.1:{port}"),
+                root_token: format!("root-{:032x}", fastrand::u128(..)),
+                unseal_key: None,
+                program: program.clone(),
+                arguments: arguments(directory.path(), port),
+                process: Mutex::default(),
+                directory,
+            };
+            server.spawn();
+            if server.comes_to(status) {
                 return Some(server);
             }
         }
         panic!("{} did not start {ATTEMPTS} times", program.display());
     }
 
-    fn spawn(program: &PathBuf, port: u16) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let root_token = format!("root-{:032x}", fastrand::u128(..));
-        let log = || File::options().create(true).append(true).open(directory.path().join("log")).expect("a log");
+    fn spawn(&self) {
+        let log = || File::options().create(true).append(true).open(self.directory.path().join("log")).expect("a log");
         let mut child = Command::new("/bin/sh")
             .args(["-c", LEASH, "leash"])
-            .arg(program)
-            .args(["server", "-dev", "-dev-no-store-token"])
-            .arg(format!("-dev-listen-address=127.0.0.1:{port}"))
-            .env("BAO_DEV_ROOT_TOKEN_ID", &root_token)
-            .env("HOME", directory.path())
+            .arg(&self.program)
+            .arg("server")
+            .args(&self.arguments)
+            .env("BAO_DEV_ROOT_TOKEN_ID", &self.root_token)
+            .env("HOME", self.directory.path())
             .stdin(Stdio::piped())
             .stdout(log())
             .stderr(log())
             .spawn()
             .expect("a shell");
         let leash = child.stdin.take();
-        Self { url: format!("http://127.0.0.1:{port}"), root_token, child, leash, directory }
+        *lock(&self.process) = Some(Process { child, leash });
     }
 
-    /// Waits until the server answers; false if it ended instead.
-    fn serves(&mut self) -> bool {
+    /// Waits until the server answers a question for its health with `status`; false if it ended instead.
+    fn comes_to(&self, status: u16) -> bool {
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
-            if self.child.try_wait().expect("a child").is_some() {
+            let mut process = lock(&self.process);
+            if process.as_mut().expect("it was started").child.try_wait().expect("a child").is_some() {
                 return false;
             }
-            if self.is_healthy() {
+            drop(process);
+            if self.ask("GET", "sys/health", &Value::Null).is_some_and(|(found, _)| found == status) {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -104,13 +169,19 @@ impl OpenBao {
         panic!("OpenBao does not serve after {} s: {}", START_LIMIT.as_secs(), self.log());
     }
 
-    fn is_healthy(&self) -> bool {
+    /// Status and body of a call without a token, as long as the server answers.
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
         let address = self.url.trim_start_matches("http://");
-        let Ok(mut stream) = TcpStream::connect(address) else { return false };
+        let mut stream = TcpStream::connect(address).ok()?;
+        let body = body.to_string();
+        let length = body.len();
+        let head = format!("{method} /v1/{path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
         let mut answer = String::new();
-        stream.write_all(format!("GET /v1/sys/health HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).is_ok()
-            && stream.read_to_string(&mut answer).is_ok()
-            && answer.starts_with("HTTP/1.0 200")
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.strip_prefix("HTTP/1.0 ")?.get(..3)?.parse().ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        Some((status, serde_json::from_str(body).unwrap_or_default()))
     }
 
     /// What the server has printed.
@@ -120,9 +191,30 @@ impl OpenBao {
 
     /// The key that unseals it.
     pub fn unseal_key(&self) -> String {
+        if let Some(key) = &self.unseal_key {
+            return key.clone();
+        }
         let log = self.log();
         let key = log.lines().find_map(|line| line.trim().strip_prefix("Unseal Key: "));
         key.expect("a development server prints its key").to_owned()
+    }
+
+    /// Unseals it, and waits until it serves.
+    pub fn unseal(&self) {
+        let answer = self.ask("PUT", "sys/unseal", &json!({"key": self.unseal_key()}));
+        assert!(matches!(answer, Some((200, _))), "{answer:?}");
+        assert!(self.comes_to(200), "{}", self.log());
+    }
+
+    /// Ends it as the system does when memory is short.
+    pub fn kill(&self) {
+        *lock(&self.process) = None;
+    }
+
+    /// Starts it again after a kill, at its old address. It is sealed, as always at first.
+    pub fn start_again(&self) {
+        self.spawn();
+        assert!(self.comes_to(SEALED), "{}", self.log());
     }
 
     /// The administrator, for one test: connections belong to the runtime that made them.
@@ -133,7 +225,7 @@ impl OpenBao {
     }
 }
 
-impl Drop for OpenBao {
+impl Drop for Process {
     fn drop(&mut self) {
         drop(self.leash.take());
         let _ = self.child.wait();
@@ -187,6 +279,11 @@ impl Administrator {
         let body = answer.bytes().await.expect("a whole answer");
         (status, serde_json::from_slice(&body).unwrap_or_default())
     }
+}
+
+/// Nothing that holds one can leave it half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn free_port() -> u16 {

@@ -46,7 +46,11 @@ impl Account {
 impl Server {
     /// With more lines in its configuration.
     pub fn start(more: &str) -> Self {
-        let site = Site::with(more);
+        Self::of(Site::with(more))
+    }
+
+    /// With the configuration of a site.
+    pub fn of(site: Site) -> Self {
         Self { program: site.start(&[]), site }
     }
 
