@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use kes_client::{BuildError, Endpoint, Error, TrustError};
+use kes_core::api_key;
 
 use crate::cli::output::{self, Colour};
 
@@ -50,7 +51,12 @@ impl Failure {
         // Where even this cannot be written, the exit code has to do. Servers and file names have their share in the text.
         let mut say = |text: &str| {
             let style = output::Style::of_stderr(std::io::stderr().is_terminal());
-            let _ = writeln!(stderr, "{} {}", style.paint(Colour::Error, "Error:"), output::one_line(text));
+            let _ = writeln!(
+                stderr,
+                "{} {}",
+                style.paint(Colour::Error, "Error:"),
+                output::one_line(&without_api_keys(text))
+            );
         };
         match self {
             Self::Error(text) => {
@@ -114,12 +120,40 @@ pub(crate) fn explain(error: &Error) -> String {
     format!("{error}; hint: {hint}")
 }
 
+/// Text in which API keys are cut off behind their prefix. Arguments that are mistakes are shown, and one of them may be a
+/// key that was meant for a flag.
+fn without_api_keys(text: &str) -> String {
+    let mut parts = text.split(api_key::PREFIX);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+        let rest = part.trim_start_matches(is_base64);
+        shown.push_str(api_key::PREFIX);
+        if rest.len() < part.len() {
+            shown.push('…');
+        }
+        shown.push_str(rest);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn connect(endpoint: &str) -> Error {
         Error::Connect { endpoint: endpoint.to_owned(), reason: "Connection refused".to_owned() }
+    }
+
+    #[test]
+    fn a_message_shows_no_api_key() {
+        for (text, shown) in [
+            ("\"kes:v1:canary+/9=\" is not a kes command", "\"kes:v1:…\" is not a kes command"),
+            ("kes:v1:a kes:v1:b", "kes:v1:… kes:v1:…"),
+            ("not `kes:v1:` and base64", "not `kes:v1:` and base64"),
+        ] {
+            assert_eq!(without_api_keys(text), shown);
+        }
     }
 
     #[test]

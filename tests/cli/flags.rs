@@ -32,3 +32,14 @@ fn arguments_that_are_no_text_are_refused() {
     let arguments = [OsString::from("key"), "create".into(), name];
     assert_eq!(kes(arguments).run().error(), "an argument is not valid UTF-8. See 'kes key create --help'");
 }
+
+#[test]
+fn an_api_key_in_the_wrong_place_is_not_shown() {
+    let key = "kes:v1:ABZpo2bVuOrZvi4Qe2Du65fPWq4N2nKCEzsUFgHMrMwE";
+    for arguments in
+        [&[key][..], &["key", key], &["identity", "of", &format!("-a{key}")], &["key", "ls", &format!("-k={key}")]]
+    {
+        let error = kes(arguments).run().error();
+        assert!(error.contains("kes:v1:…") && !error.contains("ABZpo2"), "{error}");
+    }
+}
