@@ -5,6 +5,8 @@ mod index;
 mod kubernetes;
 mod programs;
 mod systemd;
+#[cfg(feature = "vault")]
+mod vault;
 
 use std::path::{Path, PathBuf};
 
@@ -27,16 +29,16 @@ fn text(name: &str) -> String {
 }
 
 /// The environment that an example expects.
-struct Variables(&'static [(&'static str, &'static str)]);
+struct Variables<'a>(&'a [(&'a str, &'a str)]);
 
-impl Environment for Variables {
+impl Environment for Variables<'_> {
     fn get(&self, name: &str) -> Option<String> {
         self.0.iter().find(|variable| variable.0 == name).map(|variable| variable.1.to_owned())
     }
 }
 
 /// A configuration that the server would take without a word.
-fn configuration(name: &str, text: &str, variables: &'static [(&'static str, &'static str)]) -> Config {
+fn configuration(name: &str, text: &str, variables: &[(&str, &str)]) -> Config {
     let loaded = kes_config::parse(name, text, &Variables(variables)).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(loaded.warnings.is_empty(), "{name}: {:?}", loaded.warnings);
     loaded.config

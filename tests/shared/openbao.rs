@@ -111,10 +111,7 @@ impl OpenBao {
 
     /// A server that answers a question for its health with `status`.
     fn run(arguments: impl Fn(&Path, u16) -> Vec<String>, status: u16) -> Option<Self> {
-        let Some(program) = program() else {
-            tell_once("OpenBao is missing: tests against it were left out; scripts/test installs it");
-            return None;
-        };
+        let program = program()?;
         for _ in 0..ATTEMPTS {
             let (directory, port) = (tempfile::tempdir().expect("a directory"), free_port());
             let server = Self {
@@ -291,12 +288,17 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-fn program() -> Option<PathBuf> {
+/// The program `bao`; `None` if there is none, which is printed.
+pub fn program() -> Option<PathBuf> {
     if let Some(program) = std::env::var_os("KES_TEST_BAO") {
         return Some(program.into());
     }
     let test = std::env::current_exe().ok()?;
-    test.ancestors().map(|directory| directory.join("tools/bao/bao")).find(|program| program.exists())
+    let program = test.ancestors().map(|directory| directory.join("tools/bao/bao")).find(|program| program.exists());
+    if program.is_none() {
+        tell_once("OpenBao is missing: tests against it were left out; scripts/test installs it");
+    }
+    program
 }
 
 /// Prints even if the test passes: the test harness takes only what the printing macros write.
