@@ -72,8 +72,16 @@ impl OpenBao {
 
     /// A server for one test, which may seal it or worse; `None` as above.
     pub fn start() -> Option<Self> {
+        Self::start_with(Vec::new)
+    }
+
+    /// As [`start`](Self::start), with further arguments, made anew for each attempt.
+    pub fn start_with(further: impl Fn() -> Vec<String>) -> Option<Self> {
         let arguments = |_: &Path, port| {
-            vec!["-dev".to_owned(), "-dev-no-store-token".to_owned(), format!("-dev-listen-address=127.0.0.1:{port}")]
+            let mut arguments = further();
+            arguments.extend(["-dev".to_owned(), "-dev-no-store-token".to_owned()]);
+            arguments.push(format!("-dev-listen-address=127.0.0.1:{port}"));
+            arguments
         };
         Self::run(arguments, 200)
     }
@@ -283,7 +291,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn free_port() -> u16 {
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }

@@ -1,21 +1,25 @@
 //! TLS towards Vault from the files of the configuration (specification: `keystores.md` §1.9, defect V9).
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::time::SystemTime;
 
 use kes_client::{BackendTls, ClientIdentity, pem};
 use kes_config::keystore::StoreTls;
+use kes_core::SecretBytes;
 use rustls::ClientConfig;
 
-/// What the files look like: equal stamps mean that none has changed.
-pub(super) type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
+/// What is in the files, as a hash of each: equal stamps mean that none has changed. Whoever could make two files with
+/// one hash may write what is trusted anyway.
+pub(super) type Stamp = Vec<Option<u64>>;
 
-/// Looks at the files, through whatever links. A file that is missing is a look as well.
+/// Looks into the files, through whatever links: neither a copy of the same content nor the time of a change means
+/// anything. A file that is missing is a look as well.
 pub(super) fn stamp(settings: &StoreTls) -> Stamp {
-    use std::os::unix::fs::MetadataExt;
     let looked_at = |path: &Path| {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+        let content = SecretBytes::from(std::fs::read(path).ok()?);
+        let mut hasher = DefaultHasher::new();
+        content.expose().hash(&mut hasher);
+        Some(hasher.finish())
     };
     let ca = settings.ca.iter().flat_map(|path| pem::files_at(path).unwrap_or_default());
     let client = settings.client.iter().flat_map(|client| [client.cert.clone(), client.key.clone()]);

@@ -5,6 +5,7 @@ mod entries;
 mod fake;
 mod layouts;
 mod logins;
+mod node;
 #[allow(dead_code, reason = "shared with the tests of the server, which also kill it")]
 #[path = "../../../../tests/shared/openbao.rs"]
 mod openbao;

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::fake::{Fake, Reply};
 use crate::vault::health;
+use crate::vault::tls::stamp;
 use crate::vault::transport::Transport;
 use crate::{ConnectError, StoreError, VaultStore};
 
@@ -104,4 +105,38 @@ async fn files_that_cannot_be_used_are_refused_before_anything_is_connected() {
         }
     }
     assert!(fake.seen().is_empty());
+}
+
+#[tokio::test]
+async fn another_ca_in_the_same_file_is_believed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (ca, next) = (directory.path().join("ca.crt"), directory.path().join("next.crt"));
+    server(&ca, None);
+    let fake = server(&next, None);
+    let transport = Transport::new(&settings(&fake, &ca, None)).expect("files");
+    asked(&transport).await.expect_err("the server is another one's");
+    std::fs::copy(&next, &ca).expect("copied");
+    transport.refresh();
+    asked(&transport).await.expect("believed");
+}
+
+#[test]
+fn files_have_changed_if_their_content_has_whatever_their_times_say() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (file, copy) = (directory.path().join("ca.crt"), directory.path().join("copy"));
+    let tls = StoreTls { ca: Some(file.clone()), system_roots: false, server_name: None, client: None };
+    let modified = SystemTime::UNIX_EPOCH;
+    let write = |content: &str| {
+        std::fs::write(&file, content).expect("written");
+        std::fs::File::options().append(true).open(&file).expect("opened").set_modified(modified).expect("set");
+    };
+    write("one");
+    let one = stamp(&tls);
+    write("two");
+    assert_ne!(stamp(&tls), one);
+    std::fs::write(&copy, "one").expect("written");
+    std::fs::rename(&copy, &file).expect("renamed");
+    assert_eq!(stamp(&tls), one);
+    std::fs::remove_file(&file).expect("removed");
+    assert_ne!(stamp(&tls), one);
 }
