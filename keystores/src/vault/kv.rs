@@ -1,5 +1,7 @@
 //! Entries of the K/V engine, whichever version it has.
 
+use std::sync::atomic::AtomicBool;
+
 use kes_config::keystore::KvVersion;
 use kes_core::{KeyName, SecretText};
 use reqwest::Method;
@@ -9,7 +11,7 @@ use super::address::Folder;
 use super::answer::Envelope;
 use super::api::Api;
 use super::transport::{MAX_LISTING_BYTES, Request};
-use crate::{Created, Deleted, Page, StoreError, listing};
+use crate::{Created, Deleted, StoreError, listing};
 
 /// The folder of a K/V engine that keys are in.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(super) struct Kv {
     pub(super) folder: Folder,
     /// Whether a delete finds out first whether there is an entry, which Vault does not tell (defect V8).
     pub(super) exact_delete: bool,
+    /// Whether the server was found to send whole folders and no pages.
+    pub(super) sends_all: AtomicBool,
 }
 
 #[derive(Deserialize)]
@@ -51,20 +55,6 @@ impl Kv {
         if answer.is_success() { Ok(Deleted::Gone) } else { Err(answer.refusal()) }
     }
 
-    /// A page of the folder, all of which Vault sends at once.
-    pub(super) async fn list(
-        &self,
-        api: &Api,
-        prefix: &str,
-        start_at: Option<&str>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        let all = self.all(api).await?;
-        // Folders end in `/`, which no name does (defect V13).
-        let names = all.iter().filter_map(|text| listing::listed(text));
-        Ok(listing::page(names, prefix, start_at, limit))
-    }
-
     /// What is in the folder and in no listing.
     pub(super) async fn unlisted(&self, api: &Api) -> Result<Vec<String>, StoreError> {
         let mut all = self.all(api).await?;
@@ -73,8 +63,14 @@ impl Kv {
         Ok(all)
     }
 
-    async fn all(&self, api: &Api) -> Result<Vec<String>, StoreError> {
-        let mut request = Request::new(Method::GET, self.folder.listing(), api.namespace.as_deref());
+    /// The whole folder.
+    pub(super) async fn all(&self, api: &Api) -> Result<Vec<String>, StoreError> {
+        self.keys(api, "").await
+    }
+
+    /// What the folder has, or what of it `query` asks for.
+    pub(super) async fn keys(&self, api: &Api, query: &str) -> Result<Vec<String>, StoreError> {
+        let mut request = Request::new(Method::GET, self.folder.listing() + query, api.namespace.as_deref());
         request.limit = MAX_LISTING_BYTES;
         let answer = api.call(request).await?;
         // That is what Vault says of an empty folder (defect V2).

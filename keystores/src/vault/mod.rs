@@ -18,6 +18,7 @@ mod kv1;
 mod kv2;
 mod login;
 mod mount;
+mod pages;
 mod said;
 mod seal;
 mod session;
@@ -29,6 +30,7 @@ mod transit;
 mod transport;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -98,7 +100,7 @@ impl VaultStore {
                  use version 2, or a policy with `create` and without `update`"
             );
         }
-        let kv = Kv { folder, exact_delete: settings.exact_delete };
+        let kv = Kv { folder, exact_delete: settings.exact_delete, sends_all: AtomicBool::new(false) };
         let transit = settings.transit.clone().map(Transit);
         let mut tasks = JoinSet::new();
         tasks.spawn(keep_session(Arc::clone(&api)));

@@ -242,3 +242,16 @@ async fn neither_errors_nor_debug_output_show_tokens_or_values() {
     let said = format!("{store:?} {:?} {created:?} {again:?}", store.api.session.lease());
     assert!(said.contains("permission denied") && !said.contains("canary"), "{said}");
 }
+
+#[tokio::test]
+async fn a_server_without_pages_is_asked_for_the_whole_folder() {
+    let fake = Fake::new(|_| Reply::Json(200, json!({"data": {"keys": ["a", "b", "c", "d/", "e"]}})));
+    let store = connect(&fake).await;
+    for (start, names, next) in [(None, ["a", "b"], Some("c")), (Some("c"), ["c", "e"], None)] {
+        let page = store.list("", start, 2).await.expect("a page");
+        assert_eq!(page.names, names.map(name));
+        assert_eq!(page.next, next.map(name));
+    }
+    let asked = fake.calls().iter().filter(|seen| seen.path.contains("limit=")).count();
+    assert_eq!((asked, fake.calls().len()), (1, 3), "pages are asked for once");
+}

@@ -188,3 +188,28 @@ async fn whoever_is_told_that_a_race_was_won_has_the_key_that_is_kept() {
     }
     assert!(won > 0, "nobody ever wins");
 }
+
+#[tokio::test]
+async fn a_folder_is_listed_in_pages_and_foreign_entries_do_not_end_it() {
+    let site = site_or_return!(version: V2);
+    let store = site.store().await;
+    let mut names: Vec<String> = (0..20).map(|number| format!("key-{number:02}")).collect();
+    for entry in names.iter().map(String::as_str).chain(["key-0.5", "key-1~", "key-a/inner", "other"]) {
+        site.put(entry, json!({entry: "x"})).await;
+    }
+    names.sort_unstable();
+    for limit in [1, 3, 100] {
+        let (mut seen, mut start) = (Vec::new(), None::<String>);
+        loop {
+            let page = store.list("key-", start.as_deref(), limit).await.expect("a page");
+            assert!(page.names.len() <= limit);
+            seen.extend(page.names.iter().map(|name| name.as_str().to_owned()));
+            start = page.next.map(|name| name.as_str().to_owned());
+            if start.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, names, "{limit}");
+    }
+    assert!(!store.kv.sends_all.load(std::sync::atomic::Ordering::Relaxed), "the server has pages");
+}
