@@ -9,10 +9,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, verify_server_name};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, Error, ProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -21,7 +21,7 @@ use x509_parser::prelude::X509Certificate;
 
 use crate::builder::BuildError;
 use crate::endpoint::Endpoint;
-use crate::tls::{self, ClientIdentity, Trust, TrustError};
+use crate::tls::{self, ClientIdentity, Judge, Judged, Shown, Trust, TrustError};
 
 /// Shakes hands and tells what it saw. Made by [`Builder::inspector`](crate::Builder::inspector).
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl Inspector {
             let reason = format!("`{}` is a name that no certificate can hold", endpoint.host());
             return Seen { certificate: None, outcome: Err(HandshakeError::Failed(reason)) };
         };
-        let recorder = Arc::new(Recorder { chain: Mutex::default(), verifier: Arc::clone(&self.believed) });
+        let recorder = Arc::new(Judged { judge: Recorder::default(), next: Arc::clone(&self.believed) });
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as _);
         let outcome = match TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await {
@@ -142,7 +142,7 @@ impl Inspector {
             }
             Err(error) => Err(classify(&error)),
         };
-        let chain = recorder.chain.lock().unwrap_or_else(PoisonError::into_inner);
+        let chain = recorder.judge.chain.lock().unwrap_or_else(PoisonError::into_inner);
         let certificate = chain.split_first().and_then(|(first, further)| self.judge(first, further, &name));
         Seen { certificate, outcome }
     }
@@ -212,48 +212,18 @@ fn classify(error: &io::Error) -> HandshakeError {
     }
 }
 
-/// Does what another verifier does, and keeps what it was shown.
-#[derive(Debug)]
+/// Thinks as others do, and keeps what it was shown.
+#[derive(Debug, Default)]
 struct Recorder {
     chain: Mutex<Vec<CertificateDer<'static>>>,
-    verifier: Arc<dyn ServerCertVerifier>,
 }
 
-impl ServerCertVerifier for Recorder {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let shown =
-            std::iter::once(end_entity).chain(intermediates).map(|certificate| certificate.clone().into_owned());
-        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = shown.collect();
-        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
+impl Judge for Recorder {
+    fn judge(&self, shown: Shown<'_>, next: &dyn ServerCertVerifier) -> Result<ServerCertVerified, Error> {
+        let chain = std::iter::once(shown.end_entity).chain(shown.intermediates);
+        let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
+        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        shown.to(next)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod backend;
 mod identity;
+mod judge;
 mod trust;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use rustls::{ClientConfig, SignatureScheme};
 
 pub use backend::{BackendTls, BackendTlsError};
 pub use identity::{ClientIdentity, InvalidIdentity};
+pub(crate) use judge::{Judge, Judged, Shown};
 pub use trust::TrustError;
 pub(crate) use trust::{Authorities, Trust};
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
+use rustls::{ClientConfig, Error, RootCertStore};
+use rustls_pki_types::ServerName;
 
-use super::{Authorities, ClientIdentity, Trust, TrustError};
+use super::{Authorities, ClientIdentity, Judge, Judged, Shown, Trust, TrustError};
 
 /// How a backend's server is recognised, and what it is shown. Protocol versions and key exchange are the client's own.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +63,8 @@ impl BackendTls<'_> {
         if let Some(name) = self.server_name {
             let name =
                 ServerName::try_from(name.to_owned()).map_err(|_| BackendTlsError::ServerName(name.to_owned()))?;
-            let any_name = trust.verifier(super::provider())?;
-            config.dangerous().set_certificate_verifier(Arc::new(Named { name, any_name }));
+            let next = trust.verifier(super::provider())?;
+            config.dangerous().set_certificate_verifier(Arc::new(Judged { judge: Named(name), next }));
         }
         Ok(config)
     }
@@ -85,50 +85,20 @@ impl BackendTls<'_> {
     }
 }
 
-/// Looks for one name in the certificate, whatever host was connected to.
+/// Looks for this name in the certificate, whatever host was connected to.
 #[derive(Debug)]
-struct Named {
-    name: ServerName<'static>,
-    any_name: Arc<dyn ServerCertVerifier>,
-}
+struct Named(ServerName<'static>);
 
-impl ServerCertVerifier for Named {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        self.any_name.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.any_name.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.any_name.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.any_name.supported_verify_schemes()
+impl Judge for Named {
+    fn judge(&self, shown: Shown<'_>, any_name: &dyn ServerCertVerifier) -> Result<ServerCertVerified, Error> {
+        Shown { server_name: &self.0, ..shown }.to(any_name)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rustls_pki_types::UnixTime;
+
     use super::*;
 
     fn tls() -> BackendTls<'static> {
@@ -165,7 +135,7 @@ mod tests {
         };
         assert!(!believed(&*any_name));
         let name = ServerName::try_from("vault.internal").expect("a name");
-        assert!(believed(&Named { name, any_name }));
+        assert!(believed(&Judged { judge: Named(name), next: any_name }));
         let error = BackendTls { ca: Some(&file), server_name: Some("not a name"), ..tls() }.client_config();
         assert_eq!(error.unwrap_err(), BackendTlsError::ServerName("not a name".to_owned()));
     }

@@ -13,6 +13,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use super::judge::{Judge, Judged, Shown};
 use crate::pem::{self, PemError};
 
 /// Certificates that were to be trusted cannot be used.
@@ -92,7 +93,7 @@ impl Trust {
             .build()
             .map_err(|error| Error::General(format!("no usable CA certificate: {error}")))?;
         let pinned = certificates.iter().map(fingerprint).collect();
-        Ok(Arc::new(ChainOrPin { by_chain, pinned }))
+        Ok(Arc::new(Judged { judge: ChainOrPin { pinned }, next: by_chain }))
     }
 }
 
@@ -107,53 +108,23 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     Ok(certificates)
 }
 
-/// Checks the chain. Where that fails, a server whose very certificate is trusted is believed all the same, if the name
-/// fits and the time is right: `openssl req -x509` makes self-signed certificates that are flagged as CA, which the
-/// library refuses as those of a server, and which other clients accept.
+/// Where the chain does not verify, a server whose very certificate is trusted is believed all the same, if the name fits
+/// and the time is right: `openssl req -x509` makes self-signed certificates that are flagged as CA, which the library
+/// refuses as those of a server, and which other clients accept.
 #[derive(Debug)]
 struct ChainOrPin {
-    by_chain: Arc<WebPkiServerVerifier>,
     /// SHA-256 of each trusted certificate.
     pinned: HashSet<Vec<u8>>,
 }
 
-impl ServerCertVerifier for ChainOrPin {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let by_chain = self.by_chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        if by_chain.is_err() && self.pinned.contains(&fingerprint(end_entity)) {
-            check_pinned(end_entity, server_name, now)?;
+impl Judge for ChainOrPin {
+    fn judge(&self, shown: Shown<'_>, by_chain: &dyn ServerCertVerifier) -> Result<ServerCertVerified, Error> {
+        let result = shown.to(by_chain);
+        if result.is_err() && self.pinned.contains(&fingerprint(shown.end_entity)) {
+            check_pinned(shown.end_entity, shown.server_name, shown.now)?;
             return Ok(ServerCertVerified::assertion());
         }
-        by_chain
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_chain.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_chain.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by_chain.supported_verify_schemes()
+        result
     }
 }
 
