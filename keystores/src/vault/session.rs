@@ -216,8 +216,9 @@ impl Session {
         if lease.renewable {
             for _ in 0..RENEWALS {
                 match within(self.limit, self.authority.renew(&lease.token)).await {
-                    // With the end of its longest time near, a token gains less each time.
-                    Ok(grant) if grant.time.is_some_and(|time| time * 2 < lease.granted.unwrap_or_default()) => break,
+                    // With the end of its longest time near, a token gains less each time; in its last second nothing,
+                    // which is not for ever.
+                    Ok(grant) if grant.time.unwrap_or_default() * 2 < lease.granted.unwrap_or_default() => break,
                     Ok(grant) => return Ok(Some(Lease::new(grant, lease.granted, false))),
                     Err(StoreError::Unavailable(_)) => {}
                     Err(_) => break,

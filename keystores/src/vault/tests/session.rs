@@ -123,6 +123,14 @@ async fn a_token_is_renewed_after_four_fifths_of_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_that_gains_nothing_is_not_one_for_ever() {
+    let terms = Terms { time: 100, renewable: true, renews: true, renewed_time: Some(0), ..Terms::default() };
+    let kept = Kept::new(terms).await;
+    let (what, _) = kept.pass(95).await;
+    assert_eq!((what.as_str(), kept.token().as_str()), ("rl", "token-1"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_cannot_be_renewed_is_replaced_when_others_have_heard_of_the_next() {
     let kept = Kept::new(Terms { time: 100, ..Terms::default() }).await;
     let (what, when) = kept.pass(85).await;
