@@ -11,6 +11,7 @@
 mod address;
 mod answer;
 mod api;
+mod dangers;
 mod entry;
 mod health;
 mod kv;
@@ -100,8 +101,11 @@ impl VaultStore {
                  use version 2, or a policy with `create` and without `update`"
             );
         }
-        let kv = Kv { folder, exact_delete: settings.exact_delete, sends_all: AtomicBool::new(false) };
         let transit = settings.transit.clone().map(Transit);
+        for danger in dangers::found(&api, &folder, transit.as_ref()).await {
+            tracing::warn!("{danger}");
+        }
+        let kv = Kv { folder, exact_delete: settings.exact_delete, sends_all: AtomicBool::new(false) };
         let mut tasks = JoinSet::new();
         tasks.spawn(keep_session(Arc::clone(&api)));
         tasks.spawn(keep_watch(Arc::clone(&api), settings.ping));

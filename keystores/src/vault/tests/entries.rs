@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::site::Site;
 use super::site_or_return;
 use crate::conformance::{Backend, name};
+use crate::vault::dangers;
 use crate::{ConnectError, Created, Deleted, KeyStore, StoreError, VaultStore};
 
 /// How many rounds of creates race, and how many creates are in each.
@@ -212,4 +213,33 @@ async fn a_folder_is_listed_in_pages_and_foreign_entries_do_not_end_it() {
         assert_eq!(seen, names, "{limit}");
     }
     assert!(!store.kv.sends_all.load(std::sync::atomic::Ordering::Relaxed), "the server has pages");
+}
+
+#[tokio::test]
+async fn settings_under_which_keys_are_lost_are_told_where_they_may_be_seen() {
+    let site = site_or_return!(version: V2, transit: true);
+    let (engine, transit) = (&site.engine, format!("transit-{}", site.engine));
+    let dangers = async || {
+        let store = site.store().await;
+        dangers::found(&store.api, &store.kv.folder, store.transit.as_ref()).await
+    };
+    let config = json!({"max_versions": 1, "delete_version_after": "720h"});
+    site.admin.done(Method::POST, &format!("{engine}/config"), config).await;
+    let config = json!({"deletion_allowed": true});
+    site.admin.done(Method::POST, &format!("{transit}/keys/kes/config"), config).await;
+    assert_eq!(dangers().await, [""; 0], "the token may not see them");
+    let more = format!(
+        r#"{} path "{engine}/config" {{ capabilities = ["read"] }} path "{transit}/keys/kes" {{ capabilities = ["read"] }}"#,
+        site.policy()
+    );
+    site.allow(&more).await;
+    let told = dangers().await.join("\n");
+    for danger in ["keeps 1 versions", "deletes what is `720h0m0s` old", "may be deleted"] {
+        assert!(told.contains(danger), "{told}");
+    }
+    site.admin
+        .done(Method::POST, &format!("{engine}/config"), json!({"max_versions": 0, "delete_version_after": "0s"}))
+        .await;
+    site.admin.done(Method::POST, &format!("{transit}/keys/kes/config"), json!({"deletion_allowed": false})).await;
+    assert_eq!(dangers().await, [""; 0]);
 }
