@@ -61,11 +61,12 @@ impl Stores {
         fs::read_to_string(self.path("to").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// The names at the target.
+    /// The names at the target. What begins with a dot is the store's own: it writes such a file to see whether it can.
     fn copied(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path("to")).expect("a directory");
         let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name().into_string();
-        let mut names: Vec<String> = entries.map(|entry| name(entry).expect("UTF-8")).collect();
+        let names = entries.map(|entry| name(entry).expect("UTF-8"));
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
         names.sort();
         names
     }
