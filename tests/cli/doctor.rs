@@ -274,10 +274,8 @@ fn a_policy_that_lacks_what_minio_needs_is_told_with_the_rules() {
 
 #[test]
 fn a_server_whose_store_is_down_says_so() {
-    let mut server = Server::with("");
-    // What it knows of its store is never older than this.
-    reconfigure(&mut server, "keystore: {", "keystore: {probe_interval: 1ms, ");
-    std::fs::rename(server.path("keys"), server.path("elsewhere")).expect("moved");
+    let server = Server::with("");
+    server.lose_store();
     let examined = examine(&server);
     assert_eq!(examined.problems(), ["keystore: problem"]);
     assert!(examined.told("keystore").starts_with("the server does not reach its key store"));

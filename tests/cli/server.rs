@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -20,6 +21,9 @@ pub const USER_KEY: &str = "kes:v1:ABZpo2bVuOrZvi4Qe2Du65fPWq4N2nKCEzsUFgHMrMwE"
 pub fn user() -> String {
     kes(["identity", "of", USER_KEY]).run().ok()
 }
+
+/// How long something may take before a test fails. Nothing waits for it to pass.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server on a free port of the loopback address. Ends with the test.
 pub struct Server {
@@ -59,6 +63,16 @@ impl Server {
     pub fn kes_as(&self, api_key: &str, arguments: &[&str]) -> Kes {
         let ca = self.path("cert.pem").display().to_string();
         kes(arguments).with("KES_SERVER", &self.address).with("KES_API_KEY", api_key).with("MINIO_KMS_KES_CAPATH", &ca)
+    }
+
+    /// Takes the key store away, and returns when the server has noticed. It looks at its store now and then, and answers
+    /// with what it saw last.
+    pub fn lose_store(&self) {
+        std::fs::rename(self.path("keys"), self.path("elsewhere")).expect("moved");
+        let begin = Instant::now();
+        while !self.kes(&["status", "--json"]).run().ok().contains("\"keystore_unreachable\":true") {
+            assert!(begin.elapsed() < PATIENCE, "it is still said to be reachable");
+        }
     }
 
     /// Ends the server as service managers do.
