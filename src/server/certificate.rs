@@ -71,8 +71,9 @@ async fn replace(shared: &Shared, read_from: &Arc<TlsState>, new: TlsState) {
     if let Some(warning) = new.warning() {
         tracing::warn!("{warning}");
     }
-    tracing::info!("the TLS files changed: new connections use them");
     shared.replace(State { tls: Arc::new(new), ..State::clone(&state) });
+    // Said once it is so: who has read it may rely on it.
+    tracing::info!("the TLS files changed: new connections use them");
 }
 
 async fn warn(shared: &Shared) -> Infallible {
