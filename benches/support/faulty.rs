@@ -115,6 +115,7 @@ fn settings(plan: &Plan) -> Result<Settings, Failure> {
             any: plan.any,
             unused: cache.unused,
             offline: plan.offline,
+            call_limit: StoreCalls::default().deadline,
             refresh_ahead: plan.any * u32::from(cache.refresh_ahead_percent) / 100,
             max_keys: cache.max_keys,
         },

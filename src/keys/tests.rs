@@ -15,6 +15,7 @@ const SETTINGS: CacheSettings = CacheSettings {
     any: Duration::from_mins(5),
     unused: Duration::from_mins(5),
     offline: Duration::ZERO,
+    call_limit: Duration::from_secs(10),
     refresh_ahead: Duration::ZERO,
     max_keys: 10,
 };

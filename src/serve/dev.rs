@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use kes_client::certificate;
+use kes_config::keystore::StoreCalls;
 use kes_config::{Cache, Limits, Log};
 use kes_core::caller::Admin;
 use kes_core::{Access, ApiKey};
@@ -44,7 +45,7 @@ pub(super) fn plan(address: Option<&str>) -> Result<Plan, Failure> {
             tls: TlsState::self_signed(vec![chain], key).map_err(Failure::other)?,
             proxies: None,
             routes: RouteSettings::new([]),
-            cache: cache(&Cache::default()),
+            cache: cache(&Cache::default(), &StoreCalls::default()),
             keys: Vec::new(),
             listener: limits(&connection_limits),
             proxy_protocol: None,

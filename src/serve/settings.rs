@@ -1,5 +1,6 @@
 //! From what the configuration means to what the server is made of.
 
+use kes_config::keystore::StoreCalls;
 use kes_config::{Cache, Config, Limits, Proxy, Tls};
 use kes_core::SecretText;
 
@@ -48,7 +49,7 @@ pub(super) fn plan(config: Config) -> Result<Plan, Failure> {
             access: config.access,
             tls,
             proxies,
-            cache: cache(&config.cache),
+            cache: cache(&config.cache, &config.store_calls),
             keys: config.keys,
             listener,
             proxy_protocol: config.proxy_protocol,
@@ -80,11 +81,12 @@ pub(super) fn proxies(proxy: Proxy) -> Result<Proxies, Failure> {
     })
 }
 
-pub(super) fn cache(cache: &Cache) -> CacheSettings {
+pub(super) fn cache(cache: &Cache, calls: &StoreCalls) -> CacheSettings {
     CacheSettings {
         any: cache.any,
         unused: cache.unused,
         offline: cache.offline,
+        call_limit: calls.deadline.max(calls.attempt_timeout),
         refresh_ahead: cache.any.mul_f64(f64::from(cache.refresh_ahead_percent) / 100.0),
         max_keys: cache.max_keys,
     }

@@ -53,6 +53,7 @@ async fn keys_in_use_are_not_shown() {
         any: Duration::from_secs(60),
         unused: Duration::from_secs(60),
         offline: Duration::ZERO,
+        call_limit: Duration::from_secs(10),
         refresh_ahead: Duration::ZERO,
         max_keys: 10,
     };

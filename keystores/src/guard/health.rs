@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::{Mutex, PoisonError};
 
 use kes_core::{Clock, SystemClock, Timestamp};
 use tokio::sync::watch;
@@ -57,14 +58,16 @@ pub struct Outage {
 }
 
 impl Outage {
-    fn begin(error: StoreError) -> Self {
-        let (seconds, _) = SystemClock.now().to_unix();
+    fn begin(since: Instant, error: StoreError) -> Self {
+        let (now, _) = SystemClock.now().to_unix();
+        let seconds = i64::try_from(since.elapsed().as_secs()).unwrap_or(i64::MAX);
         // A clock beyond the year 9999 is no reason to stop serving.
-        let began = Timestamp::from_unix(seconds, 0).unwrap_or(Timestamp::ZERO);
-        Self { since: Instant::now(), began, failures: 0, error }
+        let began = Timestamp::from_unix(now.saturating_sub(seconds), 0).unwrap_or(Timestamp::ZERO);
+        Self { since, began, failures: 0, error }
     }
 
-    /// The moment of the first failure after the last success.
+    /// When the first call or probe began that failed, or the last answer before its failure, if that came later. A store
+    /// that hangs was lost when it was asked, and not when it was given up.
     #[must_use]
     pub fn since(&self) -> Instant {
         self.since
@@ -98,6 +101,8 @@ impl fmt::Display for Outage {
 #[derive(Debug)]
 pub(super) struct Monitor {
     health: watch::Sender<Health>,
+    /// When the store last gave an answer, be it a refusal.
+    answered: Mutex<Instant>,
     /// Failures in a row after which the store is down.
     limit: u32,
 }
@@ -105,7 +110,7 @@ pub(super) struct Monitor {
 impl Monitor {
     /// A store of which nothing is known counts as up. It is down after `limit` calls in a row that failed.
     pub(super) fn new(limit: u32) -> Self {
-        Self { health: watch::Sender::new(Health::Up), limit }
+        Self { health: watch::Sender::new(Health::Up), answered: Mutex::new(Instant::now()), limit }
     }
 
     /// The state, and every change from one to another. That the last error changed is no such change.
@@ -113,8 +118,9 @@ impl Monitor {
         self.health.subscribe()
     }
 
-    /// A call was answered, or given up.
-    pub(super) fn called(&self, result: Result<(), &StoreError>) {
+    /// A call that had begun at that moment was answered, or given up.
+    pub(super) fn called(&self, began: Instant, result: Result<(), &StoreError>) {
+        self.note_answer(result);
         match result {
             // A store that finds one entry corrupt has looked for it.
             Ok(()) | Err(StoreError::Corrupt(_)) => self.succeeded(),
@@ -127,7 +133,7 @@ impl Monitor {
                 });
             }
             Err(error @ (StoreError::Unavailable(_) | StoreError::Busy { .. })) => {
-                self.failed(error, |outage, down| {
+                self.failed(began, error, |outage, down| {
                     outage.failures = outage.failures.saturating_add(1);
                     down || outage.failures >= self.limit
                 })
@@ -135,15 +141,22 @@ impl Monitor {
         }
     }
 
-    /// A probe was answered, or given up. A store that answers it with a refusal is failing, but goes on being asked: it
+    /// As [`called`](Self::called), of a probe. A store that answers it with a refusal is failing, but goes on being asked: it
     /// may refuse to tell its status and do all else.
-    pub(super) fn probed(&self, result: Result<(), &StoreError>) {
+    pub(super) fn probed(&self, began: Instant, result: Result<(), &StoreError>) {
+        self.note_answer(result);
         match result {
             Ok(()) => self.succeeded(),
-            Err(error) => self.failed(error, |outage, _| {
+            Err(error) => self.failed(began, error, |outage, _| {
                 outage.failures = 0;
                 matches!(outage.error, StoreError::Unavailable(_))
             }),
+        }
+    }
+
+    fn note_answer(&self, result: Result<(), &StoreError>) {
+        if !matches!(result, Err(StoreError::Unavailable(_) | StoreError::Busy { .. })) {
+            *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
     }
 
@@ -155,11 +168,12 @@ impl Monitor {
     }
 
     /// Notes a failure; `is_down` says what that makes of the store, which was down before or not.
-    fn failed(&self, error: &StoreError, is_down: impl FnOnce(&mut Outage, bool) -> bool) {
+    fn failed(&self, began: Instant, error: &StoreError, is_down: impl FnOnce(&mut Outage, bool) -> bool) {
         let error = unavailable(error.clone());
+        let since = began.max(*self.answered.lock().unwrap_or_else(PoisonError::into_inner));
         self.change(|health| {
             let (mut outage, was_down) = match mem::replace(health, Health::Up) {
-                Health::Up => (Outage::begin(error.clone()), false),
+                Health::Up => (Outage::begin(since, error.clone()), false),
                 Health::Failing(outage) => (outage, false),
                 Health::Down(outage) => (outage, true),
             };

@@ -166,7 +166,7 @@ impl Prober {
         // Neither the one that is kept here nor the new one hangs.
         if Arc::strong_count(&hanging) - 2 >= MOST_HANGING {
             let error = StoreError::Unavailable(format!("{MOST_HANGING} probes wait for an answer"));
-            self.monitor.probed(Err(&error));
+            self.monitor.probed(Instant::now(), Err(&error));
             return tell(Err(error));
         }
         let store = Arc::clone(&self.store);

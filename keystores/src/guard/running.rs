@@ -4,7 +4,6 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
@@ -48,16 +47,15 @@ impl Running {
             if let Ok(answer) = timeout_at(end, &mut call).await {
                 let answer = answer.unwrap_or_else(|_| Err(StoreError::Unavailable("the call panicked".to_owned())));
                 drop(place);
-                account.note(operation, begin.elapsed(), answer.as_ref().map(|_| ()));
+                account.note(operation, begin, answer.as_ref().map(|_| ()));
                 tell(answer);
                 return;
             }
-            let time = begin.elapsed();
-            let late = StoreError::Unavailable(format!("no answer within {} ms", time.as_millis()));
-            account.note(operation, time, Err(&late));
+            let late = StoreError::Unavailable(format!("no answer within {} ms", begin.elapsed().as_millis()));
+            account.note(operation, begin, Err(&late));
             tell(Err(late));
             if let Ok(Ok(_)) = call.await {
-                account.monitor.called(Ok(()));
+                account.monitor.called(begin, Ok(()));
             }
             drop(place);
         });
@@ -92,10 +90,11 @@ struct Account {
 }
 
 impl Account {
-    fn note(&self, operation: Operation, time: Duration, result: Result<(), &StoreError>) {
+    fn note(&self, operation: Operation, began: Instant, result: Result<(), &StoreError>) {
+        let time = began.elapsed();
         match operation {
-            Operation::Status => self.monitor.probed(result),
-            _ => self.monitor.called(result),
+            Operation::Status => self.monitor.probed(began, result),
+            _ => self.monitor.called(began, result),
         }
         if let Some(observer) = &self.observer {
             observer.called(operation, time, result);

@@ -2,8 +2,10 @@
 //!
 //! An entry is gone when it is older than `any`, or was not used for `unused`. While the store is offline and
 //! `offline` is set, entries that were good when it went live on for that long instead; then they are gone, and the
-//! ordinary rules return. A store is offline from its first failure to its first success, as its guard tells. Expiry is
-//! decided at lookup; [`Cache::sweep`] only frees memory.
+//! ordinary rules return. A store is offline from the beginning of the first call that fails to its first success, as its
+//! guard tells; nobody knows of it before that call has failed. So a key whose time ends meanwhile is not used until then,
+//! but kept; whoever waits for it gets it when the failure is known. Expiry is decided at lookup; [`Cache::sweep`] only
+//! frees memory.
 //!
 //! One fetch of a name is under way at a time, in a task of its own: whoever waits for it shares its outcome, and
 //! leaves at a deadline of its own without ending it for the others. A delete or create detaches the fetch that is in
@@ -24,6 +26,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::future::pending;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -46,6 +50,9 @@ pub struct CacheSettings {
     pub unused: Duration,
     /// How long entries live on from the moment that the store went offline; zero: the other two go on to count.
     pub offline: Duration,
+    /// The longest that a call to the store goes on before it is known to have failed. Where `offline` is set, an entry is
+    /// kept for that long beyond its end: the store may turn out to have been offline before.
+    pub call_limit: Duration,
     /// How long before `any` ends the use of an entry has it fetched again. Each entry takes between half of this and all
     /// of it. Zero: not before the end.
     pub refresh_ahead: Duration,
@@ -92,7 +99,8 @@ impl Cache {
     }
 
     /// The key from the store, or `None` if there is no such key. Joins a fetch that is under way. If it fails, or takes
-    /// longer than a second, a cached key that was only due is the answer.
+    /// longer than a second, a cached key that was only due is the answer. So is, when the store turns out to be offline,
+    /// one that had not ended when it went.
     ///
     /// # Errors
     /// The store failed, or the entry is no key.
@@ -101,20 +109,41 @@ impl Cache {
             Joined::Cached(key) => return Ok(Some(key)),
             Joined::Flight(outcome, began) => (outcome, began),
         };
-        let late = timeout_at(began + DUE_PATIENCE, outcome.wait_for(Option::is_some)).await.is_err();
-        if let Some(cached) = late.then(|| self.table.living(name)).flatten() {
-            tracing::debug!("key `{name}` is used as it was cached: the key store is slow");
-            return Ok(Some(cached));
-        }
-        let ended = outcome.wait_for(Option::is_some).await.map(|outcome| (*outcome).clone());
-        let fetched = ended.ok().flatten().unwrap_or_else(|| {
+        let ended = tokio::select! {
+            biased;
+            ended = outcome.wait_for(Option::is_some) => ended.ok().and_then(|outcome| (*outcome).clone()),
+            cached = self.living_meanwhile(name, began) => {
+                tracing::debug!("key `{name}` is used as it was cached: the key store is slow, or fails");
+                return Ok(Some(cached));
+            }
+        };
+        let fetched = ended.unwrap_or_else(|| {
             Err(StoreError::Unavailable(format!("the fetch of key `{name}` ended without an outcome")).into())
         });
         fetched.or_else(|error| {
+            // The failure of this very fetch may be what shows that the store is offline.
+            self.table.heed_health();
             let cached = self.table.living(name).ok_or_else(|| error.clone())?;
             tracing::debug!("key `{name}` is used as it was cached: {error}");
             Ok(Some(cached))
         })
+    }
+
+    /// The key as it is cached, when a fetch that began at that moment is late or the store known to fail, if it can be used
+    /// then; never, if it cannot.
+    async fn living_meanwhile(&self, name: &KeyName, began: Instant) -> Arc<Key> {
+        let mut failing = pin!(self.table.until_failing());
+        let late = timeout_at(began + DUE_PATIENCE, &mut failing).await.is_err();
+        if let Some(key) = self.table.living(name) {
+            return key;
+        }
+        if late {
+            failing.await;
+            if let Some(key) = self.table.living(name) {
+                return key;
+            }
+        }
+        pending().await
     }
 
     /// Tells `successor` of every change from now on. It takes the place of this cache, and its store may well be the same
@@ -210,12 +239,8 @@ impl Cache {
 /// Goes offline and online with the store, until the cache or the store's guard is gone.
 async fn follow(cache: Weak<Table>, mut health: watch::Receiver<Health>) {
     loop {
-        let (failing, down) = {
-            let health = health.borrow_and_update();
-            (health.outage().map(|outage| outage.since()), health.is_down())
-        };
         let Some(table) = cache.upgrade() else { return };
-        table.set_offline(failing, down);
+        table.heed(&health.borrow_and_update());
         drop(table);
         if health.changed().await.is_err() {
             return;

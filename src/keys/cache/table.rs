@@ -1,13 +1,14 @@
 //! The entries and flights of a cache, in shards, so that few who change something keep others waiting.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
 use kes_core::{Key, KeyName};
-use kes_keystores::KeyStore;
+use kes_keystores::{Health, KeyStore};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -75,11 +76,13 @@ impl Table {
         }
     }
 
-    /// Frees what has expired.
+    /// Frees what has expired, and will not live again when the store turns out to have been offline.
     pub(super) fn sweep(&self) {
-        let now = self.now();
+        let settings = self.settings();
+        let kept = if settings.offline.is_zero() { 0 } else { millis(settings.call_limit) };
+        let moment = self.now().saturating_sub(kept);
         for mut shard in self.all() {
-            shard.entries.retain(|_, entry| self.is_alive(entry, now));
+            shard.entries.retain(|_, entry| self.is_alive(entry, moment));
             if shard.entries.len() < shard.entries.capacity() / 4 {
                 shard.entries.shrink_to_fit();
             }
@@ -118,6 +121,30 @@ impl Table {
     /// Milliseconds since the cache was made.
     fn now(&self) -> u64 {
         millis(self.epoch.elapsed())
+    }
+
+    /// Goes by what the store's guard knows at this moment, if there is one.
+    pub(super) fn heed_health(&self) {
+        if let Some(health) = self.store.health() {
+            self.heed(&health.borrow());
+        }
+    }
+
+    /// Goes by the health of the store. It cannot change before this returns, being borrowed, so that nothing old is noted
+    /// after something new.
+    pub(super) fn heed(&self, health: &watch::Ref<'_, Health>) {
+        self.set_offline(health.outage().map(|outage| outage.since()), health.is_down());
+    }
+
+    /// Waits until the store is known to fail, and heeds that; for ever where nobody looks after it.
+    pub(super) async fn until_failing(&self) {
+        if let Some(mut health) = self.store.health()
+            && let Ok(health) = health.wait_for(|health| health.outage().is_some()).await
+        {
+            self.heed(&health);
+            return;
+        }
+        pending().await
     }
 
     /// Notes since when the store is offline, if it is, and whether calls would wait for it.

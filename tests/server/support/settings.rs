@@ -56,6 +56,7 @@ impl Default for Build {
                 any: Duration::from_secs(300),
                 unused: Duration::from_secs(30),
                 offline: Duration::ZERO,
+                call_limit: Duration::from_secs(10),
                 refresh_ahead: Duration::from_secs(60),
                 max_keys: 100_000,
             },

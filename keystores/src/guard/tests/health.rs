@@ -126,6 +126,39 @@ async fn an_outage_began_with_its_first_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_began_when_the_call_did_that_was_the_first_to_fail() {
+    let (store, guard) = bounded(|calls| calls.retries = 0);
+    store.until_called(Operation::Status, 1).await;
+    tokio::time::advance(3 * SECOND).await;
+    let begin = Instant::now();
+    store.always_everywhere(&Fault::Hang);
+    assert!(is_unavailable(&guard.get(&name("my-key")).await));
+    assert!(begin.elapsed() >= ATTEMPT);
+    assert_eq!(health(&guard).outage().expect("failing").since(), begin);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_did_not_begin_before_the_last_answer_although_that_was_a_refusal() {
+    for answer in [None, Some(Fault::Denied)] {
+        let (store, guard) = without_probes(5).await;
+        let my_key = name("my-key");
+        store.once(Operation::Create, Fault::Hang);
+        let value = value("a");
+        let mut hanging = Box::pin(guard.create(&my_key, &value));
+        assert!(waits(&mut hanging).await);
+        store.until_called(Operation::Create, 1).await;
+        tokio::time::advance(3 * SECOND).await;
+        match answer {
+            Some(fault) => fail(&store, &guard, fault).await,
+            None => assert!(guard.get(&my_key).await.is_ok()),
+        }
+        let answered = Instant::now();
+        assert!(is_unavailable(&hanging.await));
+        assert_eq!(health(&guard).outage().expect("failing").since(), answered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_was_under_way_and_succeeds_ends_the_outage() {
     let (store, guard) = guarded();
     store.once(Operation::Get, Fault::Hang);

@@ -22,6 +22,7 @@ const SETTINGS: CacheSettings = CacheSettings {
     any: Duration::from_secs(300),
     unused: Duration::from_secs(30),
     offline: Duration::ZERO,
+    call_limit: Duration::from_secs(10),
     refresh_ahead: Duration::ZERO,
     max_keys: 100,
 };

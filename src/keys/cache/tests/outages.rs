@@ -54,6 +54,81 @@ async fn the_first_failure_of_any_call_is_when_the_store_went_offline() {
     assert_eq!(fixture.get("a").await, Got::Failure, "600 seconds");
 }
 
+/// A fixture with the key `a`, cached, whose store hangs since 27 seconds after its only use; a call hangs since then.
+async fn hanging() -> (Fixture, Arc<Guard>, JoinHandle<Got>) {
+    let (fixture, guard) = guarded();
+    fixture.create("a").await;
+    assert_eq!(fixture.get("a").await, Got::Key);
+    sleep(27 * SECOND).await;
+    fixture.store.always_everywhere(&Fault::Hang);
+    let first = fixture.getting("another").await;
+    (fixture, guard, first)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_ends_while_the_first_call_that_fails_hangs_lives_on_from_the_beginning_of_that() {
+    let (fixture, _guard, first) = hanging().await;
+    let begin = Instant::now();
+    sleep(4 * SECOND).await;
+    fixture.keys.cache().sweep();
+    assert!(fixture.keys.cache().cached(&name("a")).is_none(), "nobody knows of the outage yet");
+    assert_eq!(fixture.get("a").await, Got::Key);
+    assert_eq!(begin.elapsed(), 5 * SECOND, "who waits for it waits until the store is known to fail, and no longer");
+    assert_eq!(first.await.expect("no panic"), Got::Failure);
+    sleep((begin + 599 * SECOND).duration_since(Instant::now())).await;
+    fixture.keys.cache().sweep();
+    assert_eq!(fixture.get("a").await, Got::Key);
+    sleep(2 * SECOND).await;
+    assert_eq!(fixture.get("a").await, Got::Failure, "600 seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_had_ended_before_the_first_call_that_fails_is_gone() {
+    let (fixture, _guard) = guarded();
+    fixture.create("a").await;
+    assert_eq!(fixture.get("a").await, Got::Key);
+    sleep(31 * SECOND).await;
+    fixture.store.always_everywhere(&Fault::Hang);
+    assert_eq!(fixture.get("a").await, Got::Failure);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_answers_while_a_call_hangs_was_not_offline_before() {
+    for answer in [Fault::Denied, Fault::Garbage(b"no key".to_vec())] {
+        let (fixture, _guard, first) = hanging().await;
+        sleep(4 * SECOND).await;
+        fixture.store.once(Operation::Get, answer.clone());
+        assert_eq!(fixture.get("a").await, Got::Failure, "{answer:?}");
+        assert_eq!(first.await.expect("no panic"), Got::Failure);
+        assert_eq!(fixture.get("a").await, Got::Failure, "{answer:?}: the store could be reached after its end");
+    }
+}
+
+/// A failure says nothing of a key whose absence is known (D-22).
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_deleted_while_the_first_call_that_fails_hung_does_not_come_back() {
+    let (fixture, _guard, first) = hanging().await;
+    sleep(4 * SECOND).await;
+    let waiting = fixture.getting("a").await;
+    fixture.store.once(Operation::Delete, Fault::Delay(Duration::ZERO));
+    fixture.delete("a").await.expect("deleted");
+    assert_eq!(first.await.expect("no panic"), Got::Failure);
+    assert_eq!(fixture.get("a").await, Got::Failure);
+    assert_eq!(waiting.await.expect("no panic"), Got::Failure);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_found_absent_while_a_call_hangs_does_not_come_back_when_that_fails() {
+    let (fixture, _guard, first) = hanging().await;
+    fixture.store.once(Operation::Delete, Fault::Delay(Duration::ZERO));
+    fixture.delete_elsewhere("a").await;
+    sleep(4 * SECOND).await;
+    fixture.store.once(Operation::Get, Fault::Delay(Duration::ZERO));
+    assert_eq!(fixture.get("a").await, Got::Absent);
+    assert_eq!(first.await.expect("no panic"), Got::Failure);
+    assert_eq!(fixture.get("a").await, Got::Failure);
+}
+
 /// An answer that comes back when the store does is worth more than a quick error.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_not_cached_waits_for_the_store_and_all_share_one_read() {
