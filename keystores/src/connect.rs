@@ -39,16 +39,20 @@ impl From<StoreError> for ConnectError {
     }
 }
 
-/// Connects the store that the configuration names. Bounds and retries are not in it: put it into a
-/// [`Guard`](crate::Guard).
+/// Connects the store that the configuration names. Bounds for callers and retries are not in it: put it into a
+/// [`Guard`](crate::Guard) with the same `calls`.
 ///
 /// # Errors
 /// See [`ConnectError`]; also for a store that this build does not have.
-pub async fn connect(settings: &settings::KeyStore, start: Start) -> Result<Arc<dyn KeyStore>, ConnectError> {
+pub async fn connect(
+    settings: &settings::KeyStore,
+    calls: &settings::StoreCalls,
+    start: Start,
+) -> Result<Arc<dyn KeyStore>, ConnectError> {
     match built(settings)? {
         Built::FileSystem(fs) => Ok(Arc::new(FileStore::open(fs.path.clone(), start, is_stored_key).await?)),
         #[cfg(feature = "vault")]
-        Built::Vault(vault) => Ok(Arc::new(VaultStore::connect(vault).await?)),
+        Built::Vault(vault) => Ok(Arc::new(VaultStore::connect(vault, calls).await?)),
     }
 }
 
@@ -123,6 +127,8 @@ fn is_stored_key(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use kes_config::keystore::StoreCalls;
+
     use super::*;
     use crate::conformance::{GENERATION_1, GENERATION_2, name};
 
@@ -133,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn the_file_store_knows_keys_of_all_generations_from_other_files() {
         let directory = tempfile::tempdir().expect("a directory");
-        let store = connect(&fs(directory.path()), Start::Process).await.expect("a store");
+        let store = connect(&fs(directory.path()), &StoreCalls::default(), Start::Process).await.expect("a store");
         assert_eq!(store.label(), format!("Filesystem: {}", directory.path().display()));
         for (text, content, is_key) in
             [("first.key", GENERATION_1, true), ("second.key", GENERATION_2, true), ("README.md", "# keys", false)]
@@ -174,8 +180,8 @@ mod tests {
     async fn a_reload_makes_no_directory() {
         let directory = tempfile::tempdir().expect("a directory");
         let missing = directory.path().join("missing");
-        let error = connect(&fs(&missing), Start::Reload).await.expect_err("nothing is there");
+        let error = connect(&fs(&missing), &StoreCalls::default(), Start::Reload).await.expect_err("nothing is there");
         assert!(matches!(error, ConnectError::Unavailable(_)), "{error}");
-        assert!(connect(&fs(&missing), Start::Process).await.is_ok());
+        assert!(connect(&fs(&missing), &StoreCalls::default(), Start::Process).await.is_ok());
     }
 }

@@ -38,7 +38,7 @@ impl StorePlan {
         let deadline = Instant::now() + calls.startup_grace;
         notifier.starting("connecting to the key store", calls.startup_grace.saturating_add(START_TIME)).await;
         loop {
-            match connect(settings, Start::Process).await {
+            match connect(settings, calls, Start::Process).await {
                 Ok(store) => return Ok(guarded(store, calls, metrics)),
                 Err(ConnectError::Unavailable(reason)) if Instant::now() + CONNECT_PAUSE < deadline => {
                     tracing::warn!("key store unavailable, trying again: {reason}");
@@ -57,7 +57,7 @@ impl StorePlan {
             return Err(failed(&"a configuration names one; only a development server keeps keys in memory"));
         };
         let late = |limit: Duration| format!("no answer within {} ms", limit.as_millis());
-        let connecting = timeout(calls.deadline, connect(settings, Start::Reload)).await;
+        let connecting = timeout(calls.deadline, connect(settings, calls, Start::Reload)).await;
         let store = connecting.map_err(|_| failed(&late(calls.deadline)))?.map_err(|error| failed(&error))?;
         let reason = match timeout(calls.attempt_timeout, store.status()).await {
             Ok(Ok(_)) => return Ok(guarded(store, calls, metrics)),

@@ -1,4 +1,8 @@
-//! Tokens that are revoked while clients go on, and keys of transit that are rotated.
+//! Tokens that end in every way while clients go on, and keys of transit that are rotated.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -8,6 +12,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::engine::{Cache, Engine};
+use crate::openbao::OpenBao;
+use crate::server::PATIENCE;
 use crate::traffic::{assert_opens, generate, line, until_given};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -22,6 +28,33 @@ async fn nobody_notices_that_the_token_was_revoked() {
             engine.revoke_all().await;
             for _ in 0..20 {
                 generate(&server.admin(), "my-key").await;
+            }
+        })
+        .await;
+}
+
+/// Tokens that were granted to anybody but the root.
+async fn tokens(engine: &Engine) -> BTreeSet<String> {
+    let list = Method::from_bytes(b"LIST").expect("a method");
+    let all = engine.admin.done(list, "auth/token/accessors", Value::Null).await;
+    all["data"]["keys"].as_array().expect("accessors").iter().map(Value::to_string).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_notices_that_tokens_expire() {
+    let Some(bao) = OpenBao::start() else { return };
+    let engine = Engine::new(&Arc::new(bao), 2).await;
+    let others = tokens(&engine).await;
+    let login = engine.app_role(json!({"token_ttl": "2s", "token_max_ttl": "4s"})).await;
+    let server = engine.server(&login, Cache::None);
+    server.admin().create("my-key").await;
+    server
+        .unnoticed(async {
+            let (mut seen, begin) = (BTreeSet::new(), Instant::now());
+            // Each is prolonged until it cannot be any more, and another one takes its place.
+            while seen.len() < 3 {
+                seen.extend(tokens(&engine).await.difference(&others).cloned());
+                assert!(begin.elapsed() < PATIENCE, "no new token: {seen:?}");
             }
         })
         .await;

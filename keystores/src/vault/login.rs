@@ -135,7 +135,7 @@ impl Login {
         let path = path(&["auth", &mount.engine, "login"]);
         let request = Request::new(Method::PUT, path, mount.namespace.as_deref());
         let request = request.json(json(body)?, secret);
-        let answer = self.transport.send(&request, None).await?;
+        let answer = self.transport.send_patiently(&request, None).await?;
         granted(&answer).map_err(|error| match error {
             StoreError::Denied(reason) => StoreError::Denied(format!("cannot log in to vault: {reason}")),
             error => error,
@@ -153,7 +153,7 @@ impl Login {
         if known.wrapping.expose() != wrapping.expose() {
             let path = path(&["sys", "wrapping", "unwrap"]);
             let request = Request::new(Method::PUT, path, mount.namespace.as_deref());
-            let answer = self.transport.send(&request, Some(&Token::new(wrapping.expose().into())?)).await?;
+            let answer = self.transport.send_patiently(&request, Some(&Token::new(wrapping.expose().into())?)).await?;
             if !answer.is_success() {
                 return Err(StoreError::Denied(format!(
                     "cannot unwrap the AppRole secret: {}; hint: a wrapping token works once; if nobody here has used \
@@ -171,7 +171,7 @@ impl Login {
     /// What is known of a token that somebody gave us.
     async fn look_up(&self, token: Token) -> Result<Grant, StoreError> {
         let request = Request::new(Method::GET, path(&["auth", "token", "lookup-self"]), self.namespace.as_deref());
-        let answer = self.transport.send(&request, Some(&token)).await?;
+        let answer = self.transport.send_patiently(&request, Some(&token)).await?;
         if answer.status == 403 {
             return Err(StoreError::Denied(format!("vault refuses the token: {}", answer.message())));
         }
@@ -213,7 +213,7 @@ impl Authority for Login {
         let path = path(&["auth", "token", "renew-self"]);
         let request =
             Request::new(Method::PUT, path, self.namespace.as_deref()).json(json(&RenewBody { increment: 0 })?, "");
-        granted(&self.transport.send(&request, Some(token)).await?)
+        granted(&self.transport.send_patiently(&request, Some(token)).await?)
     }
 
     async fn revoke(&self, token: &Token) {
@@ -222,7 +222,7 @@ impl Authority for Login {
         }
         let path = path(&["auth", "token", "revoke-self"]);
         let request = Request::new(Method::PUT, path, self.namespace.as_deref());
-        if let Err(error) = self.transport.send(&request, Some(token)).await {
+        if let Err(error) = self.transport.send_patiently(&request, Some(token)).await {
             tracing::debug!("a token that is no longer used was not revoked: {error}");
         }
     }

@@ -36,7 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kes_config::keystore::{KvVersion, Vault as Settings};
+use kes_config::keystore::{KvVersion, StoreCalls, Vault as Settings};
 use kes_core::{KeyName, SecretBytes};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -71,16 +71,19 @@ impl VaultStore {
     /// # Errors
     /// [`ConnectError::Refused`].
     pub fn check(settings: &Settings) -> Result<(), ConnectError> {
-        Transport::new(settings).map(drop)
+        Transport::new(settings, Duration::MAX).map(drop)
     }
 
-    /// Logs in and looks whether the engine is what the settings say.
+    /// Logs in and looks whether the engine is what the settings say. Of `calls` it is the deadline that counts here: a
+    /// call that outlives it by half ends, and with it the place that it takes.
     ///
     /// # Errors
     /// [`ConnectError::Unavailable`] if Vault cannot be reached, or is sealed or not set up;
     /// [`ConnectError::Refused`] if it refuses the login, the TLS files cannot be used, or the engine is another one.
-    pub async fn connect(settings: &Settings) -> Result<Self, ConnectError> {
-        let transport = Arc::new(Transport::new(settings)?);
+    pub async fn connect(settings: &Settings, calls: &StoreCalls) -> Result<Self, ConnectError> {
+        // Those who wait for it give up at the deadline; what it changes is better known late than not at all.
+        let limit = calls.deadline.saturating_add(calls.deadline / 2);
+        let transport = Arc::new(Transport::new(settings, limit)?);
         health::check(&transport).await?;
         let login = Login::new(Arc::clone(&transport), settings.namespace.clone(), &settings.login);
         let session = Session::begin(Box::new(login), settings.login_timeout).await?;

@@ -40,7 +40,7 @@ const MOST_LAG: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The least time between logins for the sake of refused calls.
+/// The least time between logins for the sake of refused calls, unless the token has just come to its end.
 const LEAST_BETWEEN: Duration = Duration::from_secs(5);
 
 /// How long a node may not know a token that was issued for the sake of a refused call.
@@ -84,8 +84,8 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    fn new(grant: Grant, granted: Option<Duration>, forced: bool) -> Self {
-        let since = Instant::now();
+    /// What was asked for at `since`: Vault counts from a little later, so that a token is never over there and not here.
+    fn new(grant: Grant, since: Instant, granted: Option<Duration>, forced: bool) -> Self {
         let part = DUE * (1.0 + JITTER * (2.0 * fastrand::f64() - 1.0));
         let due = grant.time.map(|time| since + time.mul_f64(part).max(LEAST_TIME));
         Self { token: grant.token, time: grant.time, renewable: grant.renewable, since, due, granted, forced }
@@ -93,6 +93,10 @@ impl Lease {
 
     fn ends(&self) -> Option<Instant> {
         self.time.map(|time| self.since + time)
+    }
+
+    fn is_over(&self) -> bool {
+        self.ends().is_some_and(|end| end <= Instant::now())
     }
 
     /// Whether a node that refuses it may just not have heard of it.
@@ -119,9 +123,7 @@ impl Session {
     /// # Errors
     /// Those of the login.
     pub(super) async fn begin(authority: Box<dyn Authority>, limit: Duration) -> Result<Self, StoreError> {
-        let grant = within(limit, authority.log_in()).await?;
-        let granted = grant.time;
-        let current = Mutex::new(Arc::new(Lease::new(grant, granted, false)));
+        let current = Mutex::new(Arc::new(log_in(&*authority, limit, false).await?));
         let (replaced, login, trouble) = (Notify::new(), tokio::sync::Mutex::default(), Mutex::default());
         Ok(Self { authority, limit, current, replaced, login, trouble })
     }
@@ -136,9 +138,8 @@ impl Session {
     /// # Errors
     /// Why the last login failed.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        let is_over = self.lease().ends().is_some_and(|end| end <= Instant::now());
         match &*lock(&self.trouble) {
-            Some(error) if is_over => Err(error.clone()),
+            Some(error) if self.lease().is_over() => Err(error.clone()),
             _ => Ok(()),
         }
     }
@@ -154,23 +155,20 @@ impl Session {
         if !Arc::ptr_eq(&current, refused) && current.token != refused.token {
             return Ok(Some(current));
         }
-        if let Some((when, result)) = &*last
-            && when.elapsed() < LEAST_BETWEEN
-        {
-            return result.clone().map(|()| None);
+        match &*last {
+            // A token that has come to its end is refused for that, whatever the last login was for: some live shorter.
+            Some((_, Ok(()))) if refused.is_over() => {}
+            Some((when, result)) if when.elapsed() < LEAST_BETWEEN => return result.clone().map(|()| None),
+            _ => {}
         }
         tracing::debug!("vault refused a call; logging in again");
-        let grant = within(self.limit, self.authority.log_in()).await;
-        *last = Some((Instant::now(), grant.as_ref().map(drop).map_err(Clone::clone)));
-        let granted = match &grant {
-            Ok(grant) => grant.time,
-            Err(error) => {
-                tracing::error!("vault refuses the token, and a login fails: {error}");
-                self.note(Some(error));
-                None
-            }
-        };
-        let lease = self.put(Lease::new(grant?, granted, true));
+        let lease = log_in(&*self.authority, self.limit, true).await;
+        *last = Some((Instant::now(), lease.as_ref().map(drop).map_err(Clone::clone)));
+        if let Err(error) = &lease {
+            tracing::error!("vault refuses the token, and a login fails: {error}");
+            self.note(Some(error));
+        }
+        let lease = self.put(lease?);
         drop(last);
         // It may be valid: a call can be refused for other reasons.
         let _ = timeout(REVOCATION_LIMIT, self.authority.revoke(&current.token)).await;
@@ -215,19 +213,18 @@ impl Session {
         }
         if lease.renewable {
             for _ in 0..RENEWALS {
+                let since = Instant::now();
                 match within(self.limit, self.authority.renew(&lease.token)).await {
                     // With the end of its longest time near, a token gains less each time; in its last second nothing,
                     // which is not for ever.
                     Ok(grant) if grant.time.unwrap_or_default() * 2 < lease.granted.unwrap_or_default() => break,
-                    Ok(grant) => return Ok(Some(Lease::new(grant, lease.granted, false))),
+                    Ok(grant) => return Ok(Some(Lease::new(grant, since, lease.granted, false))),
                     Err(StoreError::Unavailable(_)) => {}
                     Err(_) => break,
                 }
             }
         }
-        let grant = within(self.limit, self.authority.log_in()).await?;
-        let granted = grant.time;
-        Ok(Some(Lease::new(grant, granted, false)))
+        log_in(&*self.authority, self.limit, false).await.map(Some)
     }
 
     /// Takes the next token into use: a new one when other nodes will have heard of it, unless the one in use ends before.
@@ -270,6 +267,13 @@ impl Session {
 /// Nothing that holds one of the locks can leave it half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn log_in(authority: &dyn Authority, limit: Duration, forced: bool) -> Result<Lease, StoreError> {
+    let since = Instant::now();
+    let grant = within(limit, authority.log_in()).await?;
+    let granted = grant.time;
+    Ok(Lease::new(grant, since, granted, forced))
 }
 
 async fn within<T>(limit: Duration, login: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

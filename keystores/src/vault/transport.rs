@@ -10,16 +10,13 @@ use kes_config::keystore::{StoreTls, Vault};
 use kes_core::SecretBytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, Url};
+use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::seal::Seal;
 use super::tls::{self, Stamp};
 use super::token::Token;
 use crate::{ConnectError, StoreError};
-
-/// The longest that one call takes, redirect included. The guard gives callers their answer earlier; this ends the call
-/// itself, and with it the place that it takes.
-const CALL_LIMIT: Duration = Duration::from_secs(15);
 
 /// How long to wait for a connection, TLS included. As long as an attempt to read may take by default.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -81,19 +78,20 @@ pub(super) struct Transport {
     tls: StoreTls,
     /// The client, and what its certificate files looked like.
     http: RwLock<(reqwest::Client, Stamp)>,
+    limit: Duration,
     pub(super) seal: Seal,
 }
 
 impl Transport {
-    /// Connects nothing yet.
+    /// Connects nothing yet. A call takes `limit` at most, redirect included.
     ///
     /// # Errors
     /// [`ConnectError::Refused`] if the TLS files or the endpoint cannot be used.
-    pub(super) fn new(settings: &Vault) -> Result<Self, ConnectError> {
+    pub(super) fn new(settings: &Vault, limit: Duration) -> Result<Self, ConnectError> {
         let stamp = tls::stamp(&settings.tls);
         let http = http_client(&settings.endpoint, &settings.tls).map_err(ConnectError::Refused)?;
         let (endpoint, tls) = (settings.endpoint.clone(), settings.tls.clone());
-        Ok(Self { endpoint, tls, http: RwLock::new((http, stamp)), seal: Seal::default() })
+        Ok(Self { endpoint, tls, http: RwLock::new((http, stamp)), limit, seal: Seal::default() })
     }
 
     /// Reads the TLS files again if they have changed. What is in use stays if they cannot be used.
@@ -122,10 +120,21 @@ impl Transport {
     /// [`StoreError::Unavailable`] and [`StoreError::Busy`] if there is no answer, or one that says that Vault is in
     /// trouble.
     pub(super) async fn send(&self, request: &Request<'_>, token: Option<&Token>) -> Result<Answer, StoreError> {
-        let answer = match tokio::time::timeout(CALL_LIMIT, self.ask(request, token)).await {
-            Ok(answer) => answer?,
-            Err(_) => return Err(failed(request, &format!("no answer within {} s", CALL_LIMIT.as_secs()))),
-        };
+        timeout(self.limit, self.send_patiently(request, token))
+            .await
+            .unwrap_or_else(|_| Err(failed(request, &format!("no answer within {} ms", self.limit.as_millis()))))
+    }
+
+    /// As [`send`](Self::send), for as long as the caller waits.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub(super) async fn send_patiently(
+        &self,
+        request: &Request<'_>,
+        token: Option<&Token>,
+    ) -> Result<Answer, StoreError> {
+        let answer = self.ask(request, token).await?;
         if answer.says_sealed() {
             self.seal.note(true);
         }

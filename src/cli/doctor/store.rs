@@ -26,7 +26,7 @@ const REFUSED: &str =
 /// Connects as a server that is running would, so that nothing is made, and looks what can be done with the store.
 pub(super) async fn findings(settings: &Settings, calls: &StoreCalls, limit: Duration, probe: bool) -> Vec<Finding> {
     let warnings = Warnings::listen();
-    let connected = timeout(limit, connect(settings, Start::Reload)).await;
+    let connected = timeout(limit, connect(settings, calls, Start::Reload)).await;
     let mut findings: Vec<Finding> =
         warnings.take().iter().map(|text| Finding::of_text("keystore", State::Warning, text, REFUSED)).collect();
     let store = match connected {

@@ -52,7 +52,7 @@ async fn open(
     start: Start,
 ) -> Result<Arc<dyn KeyStore>, Failure> {
     let failed = |reason: String| Failure::error(format!("cannot connect to the {place}: {reason}"));
-    match timeout(calls.deadline, connect(settings, start)).await {
+    match timeout(calls.deadline, connect(settings, calls, start)).await {
         Ok(Ok(store)) => Ok(Arc::new(Guard::new(store, calls.clone()))),
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(_) => Err(failed(format!("no answer within {} ms", calls.deadline.as_millis()))),

@@ -64,7 +64,7 @@ impl Site {
         let text = self.configuration(token, engine, version, transit);
         let config = configuration("config.yaml", &text, &self.variables());
         let Store::Vault(settings) = config.keystore else { panic!("it is no Vault") };
-        VaultStore::connect(&settings).await.expect("a store")
+        VaultStore::connect(&settings, &config.store_calls).await.expect("a store")
     }
 
     /// The environment that the example expects.

@@ -9,11 +9,12 @@ use kes_core::SecretBytes;
 use serde_json::{Value, json};
 
 use super::fake::{Fake, Reply, TOKEN, nothing};
+use super::vault;
 use crate::conformance::name;
 use crate::{ConnectError, Created, Guard, KeyStore, StoreError, VaultStore};
 
 async fn connect(fake: &Fake) -> VaultStore {
-    VaultStore::connect(&fake.settings()).await.expect("a store")
+    vault(&fake.settings()).await.expect("a store")
 }
 
 fn entry(text: &str) -> Reply {
@@ -123,7 +124,7 @@ async fn the_namespace_goes_with_everything_but_the_health() {
     let mut settings = fake.settings();
     settings.namespace = Some("team/a".to_owned());
     settings.forward_active = true;
-    let store = VaultStore::connect(&settings).await.expect("a store");
+    let store = vault(&settings).await.expect("a store");
     assert!(store.get(&name("my-key")).await.expect("get").is_some());
     for seen in fake.seen() {
         let expected = if seen.path.starts_with("/v1/sys/health") { None } else { Some("team/a") };
@@ -140,7 +141,7 @@ async fn a_server_that_cannot_serve_is_unavailable() {
         (json!({"initialized": true, "sealed": false, "replication_dr_mode": "secondary"}), "disaster recovery"),
     ] {
         let fake = Fake::bare(move |_| Reply::Json(299, state.clone()));
-        match VaultStore::connect(&fake.settings()).await {
+        match vault(&fake.settings()).await {
             Err(ConnectError::Unavailable(said)) => assert!(said.contains(reason), "{said}"),
             other => panic!("{other:?}"),
         }
@@ -190,7 +191,7 @@ async fn a_jwt_in_a_file_is_read_for_every_login() {
     ] {
         let fake = with_logins("kubernetes");
         std::fs::write(&file, "first.jwt\n").expect("written");
-        let store = VaultStore::connect(&Settings { login, ..fake.settings() }).await.expect("a store");
+        let store = vault(&Settings { login, ..fake.settings() }).await.expect("a store");
         std::fs::write(&file, "second.jwt\n").expect("written");
         assert!(store.get(&name("my-key")).await.expect("get").is_some());
         let logins: Vec<_> = fake.seen().into_iter().filter(|seen| seen.path.ends_with("/login")).collect();
@@ -212,7 +213,7 @@ async fn a_login_with_a_certificate_names_the_role_if_there_is_one() {
         let fake = with_logins("cert");
         let mount = Mount { engine: "cert".to_owned(), namespace: None };
         let login = Login::Certificate { mount, role };
-        VaultStore::connect(&Settings { login, ..fake.settings() }).await.expect("a store");
+        vault(&Settings { login, ..fake.settings() }).await.expect("a store");
         let login = fake.seen().into_iter().find(|seen| seen.path.ends_with("/login")).expect("a login");
         assert_eq!(login.body, body);
     }
@@ -226,7 +227,7 @@ async fn a_file_without_a_credential_is_named() {
     for path in [file.path().to_owned(), missing] {
         let mount = Mount { engine: "jwt".to_owned(), namespace: None };
         let login = Login::Jwt { mount, role: None, jwt: CredentialSource::File(path.clone()) };
-        match VaultStore::connect(&Settings { login, ..fake.settings() }).await {
+        match vault(&Settings { login, ..fake.settings() }).await {
             Err(ConnectError::Refused(reason)) => assert!(reason.contains(&path.display().to_string()), "{reason}"),
             other => panic!("{other:?}"),
         }

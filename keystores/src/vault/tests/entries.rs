@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::site::Site;
 use super::site_or_return;
+use super::vault;
 use crate::conformance::{Backend, name};
 use crate::vault::dangers;
 use crate::{ConnectError, Created, Deleted, KeyStore, StoreError, VaultStore};
@@ -32,7 +33,7 @@ async fn an_engine_of_another_version_is_refused_when_connecting() {
         let site = site_or_return!(version: there);
         let mut settings = site.settings();
         settings.version = if there == V1 { V2 } else { V1 };
-        match VaultStore::connect(&settings).await {
+        match vault(&settings).await {
             Err(ConnectError::Refused(reason)) => assert!(reason.contains(hint), "{reason}"),
             other => panic!("{other:?}"),
         }
@@ -44,7 +45,7 @@ async fn an_engine_that_may_not_be_asked_for_is_taken_as_configured() {
     let site = site_or_return!(version: V2);
     let mut settings = site.settings();
     settings.engine = "another".to_owned();
-    let store = VaultStore::connect(&settings).await.expect("only a warning");
+    let store = vault(&settings).await.expect("only a warning");
     let refused = store.get(&name("my-key")).await.unwrap_err().to_string();
     assert!(refused.contains("permission denied"), "{refused}");
 }
@@ -155,7 +156,7 @@ async fn a_delete_that_does_not_look_first_is_done_whatever_is_there() {
         let site = site_or_return!(version: version);
         let mut settings = site.settings();
         settings.exact_delete = false;
-        let store = VaultStore::connect(&settings).await.expect("a store");
+        let store = vault(&settings).await.expect("a store");
         assert_eq!(store.delete(&name("my-key")).await.expect("delete"), Deleted::Gone);
         assert_eq!(store.create(&name("my-key"), &value("x")).await.expect("create"), Created::New);
         assert_eq!(store.delete(&name("my-key")).await.expect("delete"), Deleted::Gone);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::site::Site;
 use super::site_or_return;
+use super::vault;
 use crate::conformance::name;
 use crate::{ConnectError, Created, KeyStore, VaultStore};
 
@@ -18,7 +19,7 @@ async fn assert_works(store: &VaultStore, key: &str) {
 }
 
 async fn refused(settings: &Settings) -> String {
-    match VaultStore::connect(settings).await {
+    match vault(settings).await {
         Err(ConnectError::Refused(reason)) => reason,
         other => panic!("{other:?}"),
     }
@@ -84,7 +85,7 @@ async fn the_secret_may_be_in_a_file_that_changes() {
     let first = site.new_secret_id().await;
     std::fs::write(&file, format!("{first}\n")).expect("written");
     let source = CredentialSource::File(file.path().to_owned());
-    let store = VaultStore::connect(&with_secret(&site, source, false)).await.expect("a store");
+    let store = vault(&with_secret(&site, source, false)).await.expect("a store");
     assert_works(&store, "before").await;
     let second = site.new_secret_id().await;
     std::fs::write(&file, format!("  {second}\n")).expect("written");
@@ -101,7 +102,7 @@ async fn a_wrapped_secret_is_unwrapped_once_and_used_again() {
     let wrapping = site.admin.wrapped(Method::POST, &secret, json!({})).await;
     let settings =
         |wrapping: &str| with_secret(&site, CredentialSource::Value(SecretText::from(wrapping).into()), true);
-    let store = VaultStore::connect(&settings(&wrapping)).await.expect("a store");
+    let store = vault(&settings(&wrapping)).await.expect("a store");
     assert_works(&store, "before").await;
     revoke_all(&site).await;
     assert_works(&store, "after").await;
@@ -117,7 +118,7 @@ async fn a_token_that_was_given_is_used_and_left_alone() {
     let token = text(&token["auth"]["client_token"]);
     let mut settings = site.settings();
     settings.login = Login::Token(CredentialSource::Value(SecretText::from(token.clone()).into()));
-    let store = VaultStore::connect(&settings).await.expect("a store");
+    let store = vault(&settings).await.expect("a store");
     assert_works(&store, "my-key").await;
     store.close().await;
     site.admin.done(Method::POST, "auth/token/lookup", json!({"token": token})).await;
@@ -165,5 +166,5 @@ async fn the_login_may_be_in_another_namespace_than_the_keys() {
         secret: CredentialSource::Value(SecretText::from(text(&secret["data"]["secret_id"])).into()),
         wrapped: false,
     };
-    assert_works(&VaultStore::connect(&settings).await.expect("a store"), "my-key").await;
+    assert_works(&vault(&settings).await.expect("a store"), "my-key").await;
 }

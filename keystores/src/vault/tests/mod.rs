@@ -4,6 +4,7 @@ mod answers;
 mod entries;
 mod fake;
 mod layouts;
+mod limits;
 mod logins;
 mod node;
 #[allow(dead_code, reason = "shared with the tests of the server, which also kill it")]
@@ -14,6 +15,11 @@ mod session;
 mod site;
 mod tls;
 mod transit;
+
+use kes_config::keystore::{StoreCalls, Vault as Settings};
+
+use super::VaultStore;
+use crate::ConnectError;
 
 /// A site of this layout; ends the test where there is no OpenBao.
 macro_rules! site_or_return {
@@ -30,3 +36,8 @@ macro_rules! site_or_return {
     };
 }
 use site_or_return;
+
+/// A store with calls as a server has them unless told otherwise.
+async fn vault(settings: &Settings) -> Result<VaultStore, ConnectError> {
+    VaultStore::connect(settings, &StoreCalls::default()).await
+}

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::openbao::{OpenBao, free_port};
 use super::site::{Layout, Site};
 use super::site_or_return;
+use super::vault;
 use crate::conformance::name;
 use crate::{ConnectError, Created, KeyStore, VaultStore};
 
@@ -102,7 +103,7 @@ async fn assert_works(store: &VaultStore, key: &str) {
 }
 
 async fn refused(settings: &Settings) -> String {
-    match VaultStore::connect(settings).await {
+    match vault(settings).await {
         Err(ConnectError::Refused(reason)) => reason,
         other => panic!("{other:?}"),
     }
@@ -112,7 +113,7 @@ async fn refused(settings: &Settings) -> String {
 async fn a_certificate_logs_in_and_so_does_the_one_that_takes_its_place() {
     let Some(node) = Node::start().await else { return };
     node.issue().await;
-    let store = VaultStore::connect(&node.settings()).await.expect("a store");
+    let store = vault(&node.settings()).await.expect("a store");
     assert_works(&store, "before").await;
     node.issue().await;
     store.api.transport.refresh();
@@ -187,7 +188,7 @@ async fn a_jwt_of_a_known_key_logs_in_and_so_does_the_next_one_in_its_file() {
     let settings = Settings { login, ..site.settings() };
     let hour = Duration::from_secs(3600);
     put(&jwt(&key, hour));
-    let store = VaultStore::connect(&settings).await.expect("a store");
+    let store = vault(&settings).await.expect("a store");
     assert_works(&store, "before").await;
     put(&jwt(&key, hour * 2));
     site.admin.done(Method::PUT, &format!("sys/leases/revoke-prefix/auth/{engine}"), Value::Null).await;

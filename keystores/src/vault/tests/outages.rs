@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use super::openbao::OpenBao;
 use super::site::{Layout, Site};
 use super::site_or_return;
+use super::vault;
 use crate::conformance::name;
-use crate::{ConnectError, Created, KeyStore, StoreError, VaultStore};
+use crate::{ConnectError, Created, KeyStore, StoreError};
 
 #[tokio::test]
 async fn a_sealed_vault_is_unavailable_until_it_is_unsealed() {
@@ -28,7 +29,7 @@ async fn a_sealed_vault_is_unavailable_until_it_is_unsealed() {
         }
     }
     assert!(matches!(store.status().await, Err(StoreError::Unavailable(_))));
-    let sealed = VaultStore::connect(&site.settings()).await;
+    let sealed = vault(&site.settings()).await;
     assert!(matches!(sealed, Err(ConnectError::Unavailable(_))), "{sealed:?}");
     let unseal = json!({"key": site.admin.server.unseal_key()});
     site.admin.done(Method::PUT, "sys/unseal", unseal).await;
@@ -42,7 +43,7 @@ async fn a_server_that_is_gone_is_unavailable() {
     let mut settings = site.settings();
     let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("an address");
     settings.endpoint = format!("http://{nobody}");
-    match VaultStore::connect(&settings).await {
+    match vault(&settings).await {
         Err(ConnectError::Unavailable(reason)) => assert!(reason.contains("refused"), "{reason}"),
         other => panic!("{other:?}"),
     }

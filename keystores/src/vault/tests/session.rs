@@ -207,6 +207,31 @@ async fn a_refusal_that_a_login_does_not_change_stands_for_a_while() {
     assert!(kept.session.replace(&lease).await.expect("a login").is_some());
 }
 
+/// The keeper is stopped, as one that a busy machine does not let run in time.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_over_is_replaced_however_short_the_last_one_lived() {
+    let kept = Kept::new(Terms { time: 2, ..Terms::default() }).await;
+    kept.keeper.abort();
+    for expected in ["token-1", "token-2", "token-3"] {
+        // Vault counts from when it was asked, which may be before its answer is here.
+        sleep(Duration::from_millis(1_995)).await;
+        kept.session.replace(&kept.session.lease()).await.expect("a login").expect("another token");
+        assert_eq!(kept.token(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn logins_that_fail_are_no_more_often_when_the_token_is_over() {
+    let kept = Kept::new(Terms { time: 2, ..Terms::default() }).await;
+    kept.keeper.abort();
+    kept.change(|terms| terms.is_down = true);
+    kept.pass(2).await;
+    for _ in 0..3 {
+        kept.session.replace(&kept.session.lease()).await.unwrap_err();
+    }
+    assert_eq!(kept.script.asked.lock().expect("whole").len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_login_for_a_refused_call_that_fails_is_not_repeated_by_every_call() {
     let kept = Kept::new(Terms { time: 100, ..Terms::default() }).await;

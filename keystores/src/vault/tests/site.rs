@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::openbao::{Administrator, OpenBao};
+use super::vault;
 use crate::conformance::Backend;
 use crate::{KeyStore, VaultStore};
 
@@ -133,7 +134,7 @@ impl Site {
     }
 
     pub(super) async fn store(&self) -> VaultStore {
-        VaultStore::connect(&self.settings()).await.expect("a store")
+        vault(&self.settings()).await.expect("a store")
     }
 
     /// The path of an entry, past the store. With version 2 that of its `data` or `metadata`.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use kes_client::{certificate, pem};
 use kes_config::keystore::{ClientCertificate, StoreTls, Vault as Settings};
@@ -18,6 +18,8 @@ use crate::vault::health;
 use crate::vault::tls::stamp;
 use crate::vault::transport::Transport;
 use crate::{ConnectError, StoreError, VaultStore};
+
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A server for this machine, whose certificate goes to `ca`, and which demands the certificate `client` if there is one.
 fn server(ca: &Path, client: Option<&CertificateDer<'static>>) -> Fake {
@@ -66,8 +68,8 @@ async fn only_servers_of_the_configured_ca_are_believed() {
     let (ca, other) = (directory.path().join("ca.crt"), directory.path().join("other.crt"));
     let fake = server(&ca, None);
     server(&other, None);
-    asked(&Transport::new(&settings(&fake, &ca, None)).expect("files")).await.expect("believed");
-    let refused = asked(&Transport::new(&settings(&fake, &other, None)).expect("files")).await;
+    asked(&Transport::new(&settings(&fake, &ca, None), LIMIT).expect("files")).await.expect("believed");
+    let refused = asked(&Transport::new(&settings(&fake, &other, None), LIMIT).expect("files")).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
 }
 
@@ -80,7 +82,7 @@ async fn the_certificate_is_shown_and_read_again_when_it_changes() {
     let next = ClientCertificate { cert: file("next.crt"), key: file("next.key") };
     client(&files);
     let fake = server(&ca, Some(&client(&next)));
-    let transport = Transport::new(&settings(&fake, &ca, Some(files.clone()))).expect("files");
+    let transport = Transport::new(&settings(&fake, &ca, Some(files.clone())), LIMIT).expect("files");
     asked(&transport).await.expect_err("the server wants another one");
     std::fs::write(&files.cert, "half a file").expect("written");
     transport.refresh();
@@ -113,7 +115,7 @@ async fn another_ca_in_the_same_file_is_believed() {
     let (ca, next) = (directory.path().join("ca.crt"), directory.path().join("next.crt"));
     server(&ca, None);
     let fake = server(&next, None);
-    let transport = Transport::new(&settings(&fake, &ca, None)).expect("files");
+    let transport = Transport::new(&settings(&fake, &ca, None), LIMIT).expect("files");
     asked(&transport).await.expect_err("the server is another one's");
     std::fs::copy(&next, &ca).expect("copied");
     transport.refresh();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::site::Site;
 use super::site_or_return;
+use super::vault;
 use crate::conformance::{Backend, GENERATION_2, name};
 use crate::{Created, KeyStore, StoreError, VaultStore};
 
@@ -51,7 +52,7 @@ async fn writing_can_be_pinned_to_the_first_version() {
     let site = site_or_return!(version: V2, transit: true);
     let mut settings = site.settings();
     settings.transit.as_mut().expect("transit").pinned = true;
-    let store = VaultStore::connect(&settings).await.expect("a store");
+    let store = vault(&settings).await.expect("a store");
     rotate(&site).await;
     create(&store, "my-key").await;
     assert!(stored(&site, "my-key").await.starts_with("vault:v1:"));
@@ -66,7 +67,7 @@ async fn an_entry_that_cannot_be_decrypted_is_not_taken_for_a_key() {
     site.put("damaged", json!({"damaged": "vault:v1:AAAA"})).await;
     let mut settings = site.settings();
     settings.transit = None;
-    let without = VaultStore::connect(&settings).await.expect("a store");
+    let without = vault(&settings).await.expect("a store");
     for (store, key) in [(&store, "damaged"), (&without, "my-key")] {
         match store.get(&name(key)).await {
             Err(StoreError::Corrupt(reason)) => assert!(reason.contains(key) && !reason.contains("AAAA"), "{reason}"),
@@ -80,7 +81,7 @@ async fn without_the_transit_key_nothing_is_stored() {
     let site = site_or_return!(version: V2, transit: true);
     let mut settings = site.settings();
     settings.transit.as_mut().expect("transit").key = "another".to_owned();
-    let store = VaultStore::connect(&settings).await.expect("a store");
+    let store = vault(&settings).await.expect("a store");
     let refused = store.create(&name("my-key"), &SecretBytes::from(&b"x"[..])).await;
     assert!(refused.unwrap_err().to_string().contains("permission denied"));
     assert_eq!(site.members("my-key").await, None);
