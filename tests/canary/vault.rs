@@ -133,13 +133,13 @@ async fn nothing_that_vault_is_shown_or_shows_is_seen_by_anybody_else() {
     ] {
         let vault = Quoting::start(&token, &unwrapped);
         let settings = settings(&vault.url, &login);
-        let store = connect(&settings, Start::Process).await.expect(entry);
+        let calls = StoreCalls { breaker_failures: u32::MAX, ..impatient() };
+        let store = connect(&settings, &calls, Start::Process).await.expect(entry);
         secrets.assert_absent(format!("{settings:?} {settings:#?} {store:?} {store:#?}"), "debug output");
         let file = directory.path().join(format!("{entry}.audit"));
         let mut build = Build::default();
         build.log.audit_file = Some(AuditFile { path: file.clone(), rotation: None });
-        let calls = StoreCalls { breaker_failures: u32::MAX, ..impatient() };
-        let guard = Guard::observed(Arc::clone(&store), calls, build.metrics.store_observer());
+        let guard = Guard::observed(Arc::clone(&store), calls.clone(), build.metrics.store_observer());
         let mut server = TestServer::with(build.store(Arc::new(guard))).await;
         vault.quotes.store(true, Ordering::Relaxed);
         let request = Canary::letters();
@@ -152,7 +152,7 @@ async fn nothing_that_vault_is_shown_or_shows_is_seen_by_anybody_else() {
         }
         let connection = &mut server.admin().connect().await.expect("a connection");
         secrets.send(connection, Method::GET, "/v1/key/list/", "").await;
-        if let Err(error) = connect(&settings, Start::Reload).await {
+        if let Err(error) = connect(&settings, &calls, Start::Reload).await {
             secrets.assert_absent(format!("{error} {error:?}"), "why there is no store");
         }
         secrets.assert_absent(Exposition::extended(&server).await.0, "the metrics");

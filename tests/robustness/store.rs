@@ -64,9 +64,10 @@ impl Directory {
     /// for each failure, and soon sees that the directory is back.
     pub async fn store(&self) -> Arc<dyn KeyStore> {
         let settings = Configured::FileSystem(FileSystem { path: self.path() });
-        let store = connect(&settings, Start::Process).await.expect("a store");
         let (outage_wait, probe_interval) = (Duration::from_millis(500), Duration::from_millis(100));
-        Arc::new(Guard::new(store, StoreCalls { retries: 0, outage_wait, probe_interval, ..StoreCalls::default() }))
+        let calls = StoreCalls { retries: 0, outage_wait, probe_interval, ..StoreCalls::default() };
+        let store = connect(&settings, &calls, Start::Process).await.expect("a store");
+        Arc::new(Guard::new(store, calls))
     }
 
     /// A server over it, with the log kept.
