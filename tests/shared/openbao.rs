@@ -88,15 +88,23 @@ impl OpenBao {
 
     /// A server for one test, which may also kill it: what it knows is on disk.
     pub fn start_node() -> Option<Self> {
+        Self::start_node_with(Vec::new)
+    }
+
+    /// As [`start_node`](Self::start_node), with further listeners, made anew for each attempt.
+    pub fn start_node_with(further: impl Fn() -> Vec<Value>) -> Option<Self> {
         let arguments = |directory: &Path, port| {
             let storage = directory.join("raft");
             std::fs::create_dir(&storage).expect("a directory");
+            let mut listeners = vec![json!({
+                "address": format!("127.0.0.1:{port}"),
+                "cluster_address": format!("127.0.0.1:{}", free_port()),
+                "tls_disable": true,
+            })];
+            listeners.extend(further());
+            let listeners: Vec<Value> = listeners.into_iter().map(|listener| json!({"tcp": listener})).collect();
             let configuration = json!({
-                "listener": {"tcp": {
-                    "address": format!("127.0.0.1:{port}"),
-                    "cluster_address": format!("127.0.0.1:{}", free_port()),
-                    "tls_disable": true,
-                }},
+                "listener": listeners,
                 "storage": {"raft": {"path": storage, "node_id": "one", "performance_multiplier": 1}},
                 "api_addr": format!("http://127.0.0.1:{port}"),
                 "cluster_addr": "http://127.0.0.1:1", // Nobody else is in the cluster.
@@ -263,6 +271,14 @@ impl Administrator {
         let (status, answer) = self.send(method.clone(), path, body, Some("60s")).await;
         assert_eq!(status, 200, "{method} {path}: {answer}");
         answer["wrap_info"]["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// The administrator of a new namespace in this one.
+    pub async fn new_namespace(&self) -> Self {
+        let name = format!("ns-{:016x}", fastrand::u64(..));
+        self.done(Method::POST, &format!("sys/namespaces/{name}"), Value::Null).await;
+        let path = self.namespace.as_ref().map(|outer| format!("{outer}/{name}"));
+        self.server.administrator(Some(&path.unwrap_or(name)))
     }
 
     async fn send(&self, method: Method, path: &str, body: Value, wrap_time: Option<&str>) -> (u16, Value) {

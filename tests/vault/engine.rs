@@ -51,14 +51,17 @@ impl Engine {
 
     /// In this OpenBao.
     pub async fn new(bao: &Arc<OpenBao>, version: u8) -> Self {
-        let name = format!("kv-{:016x}", fastrand::u64(..));
-        let engine = Self { admin: bao.administrator(None), name, version };
+        Self::named(&format!("kv-{:016x}", fastrand::u64(..)), bao.administrator(None), version).await
+    }
+
+    /// Of this name, in the administrator's namespace.
+    pub async fn named(name: &str, admin: Administrator, version: u8) -> Self {
+        let engine = Self { admin, name: name.to_owned(), version };
         let kv = json!({"type": "kv", "options": {"version": version.to_string()}});
         engine.write(&format!("sys/mounts/{}", engine.name), kv).await;
         engine.write(&format!("sys/mounts/transit-{}", engine.name), json!({"type": "transit"})).await;
         engine.write(&format!("transit-{}/keys/kes", engine.name), json!({})).await;
-        let policy = json!({"policy": engine.policy()});
-        engine.write(&format!("sys/policies/acl/{}", engine.name), policy).await;
+        engine.allow(&engine.admin).await;
         engine
     }
 
@@ -67,19 +70,25 @@ impl Engine {
         self.admin.done(Method::POST, path, body).await
     }
 
-    fn policy(&self) -> String {
-        let name = &self.name;
+    /// The least rights, for somebody in the namespace whose path, from there on, is `way`.
+    fn policy(&self, way: &str) -> String {
+        let name = format!("{way}{}", self.name);
         let keys = match self.version {
-            1 => format!(r#"path "{name}/{FOLDER}/*" {{ capabilities = ["create", "read", "delete"] }}"#),
+            1 => format!(
+                r#"path "{name}/{FOLDER}/*" {{ capabilities = ["create", "read", "delete"] }}
+                   path "{name}/{FOLDER}" {{ capabilities = ["list"] }}"#
+            ),
             _ => format!(
                 r#"path "{name}/data/{FOLDER}/*" {{ capabilities = ["create", "read"] }}
-                   path "{name}/metadata/{FOLDER}/*" {{ capabilities = ["delete"] }}"#
+                   path "{name}/metadata/{FOLDER}/*" {{ capabilities = ["delete"] }}
+                   path "{name}/metadata/{FOLDER}" {{ capabilities = ["list"] }}"#
             ),
         };
+        let transit = format!("{way}transit-{}", self.name);
         format!(
             r#"{keys}
-               path "transit-{name}/encrypt/kes" {{ capabilities = ["update"] }}
-               path "transit-{name}/decrypt/kes" {{ capabilities = ["update"] }}"#
+               path "{transit}/encrypt/kes" {{ capabilities = ["update"] }}
+               path "{transit}/decrypt/kes" {{ capabilities = ["update"] }}"#
         )
     }
 
@@ -108,16 +117,37 @@ impl Engine {
 
     /// A login by AppRole with further settings of the role, as a line of the key store's configuration.
     pub async fn app_role(&self, settings: Value) -> String {
+        let (id, secret) = self.role(&self.admin, settings).await;
+        format!("approle: {{engine: {}, id: {id}, secret: {secret}}}", self.name)
+    }
+
+    /// The same in the namespace of `home`, which is that of the engine or one around it.
+    pub async fn app_role_in(&self, home: &Administrator) -> String {
+        self.allow(home).await;
+        let (id, secret) = self.role(home, json!({})).await;
+        let namespace = home.namespace.as_deref().unwrap_or("/");
+        format!("approle: {{namespace: {namespace}, engine: {}, id: {id}, secret: {secret}}}", self.name)
+    }
+
+    /// Makes or changes the policy in the namespace of `home`.
+    async fn allow(&self, home: &Administrator) {
+        let path = |admin: &Administrator| admin.namespace.as_ref().map(|path| format!("{path}/")).unwrap_or_default();
+        let (outer, own) = (path(home), path(&self.admin));
+        let way = own.strip_prefix(&outer).expect("the engine is in the namespace of the login, or in one within");
+        let policy = json!({"policy": self.policy(way)});
+        home.done(Method::POST, &format!("sys/policies/acl/{}", self.name), policy).await;
+    }
+
+    async fn role(&self, home: &Administrator, settings: Value) -> (Value, Value) {
         let name = &self.name;
-        self.write(&format!("sys/auth/{name}"), json!({"type": "approle"})).await;
+        home.done(Method::POST, &format!("sys/auth/{name}"), json!({"type": "approle"})).await;
         let role = format!("auth/{name}/role/kes");
         let mut terms = json!({"token_policies": [name]});
         terms.as_object_mut().expect("members").extend(settings.as_object().expect("members").clone());
-        self.write(&role, terms).await;
-        let id = self.admin.done(Method::GET, &format!("{role}/role-id"), Value::Null).await;
-        let secret = self.write(&format!("{role}/secret-id"), json!({})).await;
-        let (id, secret) = (&id["data"]["role_id"], &secret["data"]["secret_id"]);
-        format!("approle: {{engine: {name}, id: {id}, secret: {secret}}}")
+        home.done(Method::POST, &role, terms).await;
+        let id = home.done(Method::GET, &format!("{role}/role-id"), Value::Null).await;
+        let secret = home.done(Method::POST, &format!("{role}/secret-id"), json!({})).await;
+        (id["data"]["role_id"].clone(), secret["data"]["secret_id"].clone())
     }
 
     /// Ends all tokens that its logins have granted.
@@ -133,13 +163,18 @@ impl Engine {
 
     /// The same, which finds OpenBao at another address. `login` may have more lines of the section than the login.
     pub fn server_at(&self, endpoint: &str, login: &str, cache: Cache) -> Server {
+        Server::of(self.site(endpoint, login, cache))
+    }
+
+    /// The site of such a server.
+    pub fn site(&self, endpoint: &str, login: &str, cache: Cache) -> Site {
         let site = Site::new();
         let section = format!(
             "keystore:\n  vault:\n    endpoint: {endpoint}\n    engine: {}\n    version: v{}\n    prefix: {FOLDER}\n    {login}\n",
             self.name, self.version
         );
         site.configure(&format!("{}{section}{}", site.without_store(), cache.lines()));
-        Server::of(site)
+        site
     }
 
     /// Lines of the key store's configuration that have its values encrypted by transit.

@@ -24,10 +24,13 @@ struct Options {
     version: Option<String>,
 }
 
+/// What Vault says of a namespace that it does not have.
+const NO_NAMESPACE: &str = "namespace not found";
+
 /// Asks for the engine. One that Vault does not speak of is taken for what the configuration says.
 ///
 /// # Errors
-/// [`StoreError::Denied`] if it is another one, those of the call.
+/// [`StoreError::Denied`] if it is another one or its namespace is missing, those of the call.
 pub(super) async fn check(api: &Api, folder: &Folder) -> Result<(), StoreError> {
     let path = path(&["sys", "internal", "ui", "mounts", &folder.engine]);
     let request = Request::new(Method::GET, path, api.namespace.as_deref());
@@ -35,6 +38,13 @@ pub(super) async fn check(api: &Api, folder: &Folder) -> Result<(), StoreError> 
     let answer = api.transport.send(&request, Some(&api.session.lease().token)).await?;
     let mount: Mount = match answer.content::<Envelope<Mount>>() {
         Ok(content) => content.data,
+        Err(_) if answer.status == 404 && answer.text().contains(NO_NAMESPACE) => {
+            let namespace = api.namespace.as_deref().unwrap_or("/");
+            let reason = format!(
+                "keystore.vault.namespace: vault has no namespace `{namespace}`; hint: write its whole path, from the root on"
+            );
+            return Err(StoreError::Denied(reason));
+        }
         Err(_) => {
             tracing::warn!(
                 "cannot find out whether vault's K/V engine `{}` has version {}, as configured: {}",
