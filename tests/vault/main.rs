@@ -5,10 +5,12 @@
 mod engine;
 mod kills;
 mod logins;
+mod namespaces;
 mod passage;
 mod races;
 mod releases;
 mod seals;
+mod tls;
 mod traffic;
 
 #[allow(dead_code, reason = "shared with the tests of the program, which use the rest of it")]

@@ -12,6 +12,9 @@ use crate::StoreError;
 const PATH: &str = "/v1/sys/health?uninitcode=299&sealedcode=299&standbycode=299&drsecondarycode=299\
                     &performancestandbycode=299&removedcode=299&haunhealthycode=299";
 
+/// What to do about an answer that tells no state: Vault has one for everybody.
+const ENDPOINT: &str = "`keystore.vault.endpoint` has to be that of vault, with `https` if it speaks TLS";
+
 #[derive(Deserialize)]
 struct State {
     initialized: bool,
@@ -26,7 +29,10 @@ struct State {
 /// [`StoreError::Unavailable`] if it cannot be reached, is sealed, not set up, or only there for the worst case.
 pub(super) async fn check(transport: &Transport) -> Result<(), StoreError> {
     let answer = transport.send(&Request::new(Method::GET, PATH.to_owned(), None), None).await?;
-    let state: State = answer.content()?;
+    let state: State = answer.content().map_err(|error| match error {
+        StoreError::Denied(reason) => StoreError::Denied(format!("{reason}; hint: {ENDPOINT}")),
+        error => error,
+    })?;
     let unavailable = |reason: &str| Err(StoreError::Unavailable(reason.to_owned()));
     if !state.initialized {
         return unavailable("vault is not initialized; hint: `vault operator init`");

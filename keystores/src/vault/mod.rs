@@ -11,6 +11,7 @@
 mod address;
 mod answer;
 mod api;
+mod cause;
 mod dangers;
 mod entry;
 mod health;

@@ -1,6 +1,5 @@
 //! One request to Vault and its answer: connections, headers, limits, redirects (specification: `keystores.md` §4.10).
 
-use std::error::Error;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use reqwest::{Method, Response, Url};
 use tokio::time::timeout;
 
 use super::answer::Answer;
+use super::cause::cause;
 use super::seal::Seal;
 use super::tls::{self, Stamp};
 use super::token::Token;
@@ -179,7 +179,7 @@ impl Transport {
             None if request.method == Method::GET => sent,
             None => sent.header(CONTENT_LENGTH, 0),
         };
-        sent.send().await.map_err(|error| failed(request, &cause(&error)))
+        sent.send().await.map_err(|error| failed(request, &why(&error)))
     }
 }
 
@@ -188,7 +188,7 @@ async fn read(request: &Request<'_>, token: Option<&Token>, mut response: Respon
     let retry_after = retry_after.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     let status = response.status().as_u16();
     let mut body = SecretBytes::default();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(request, &cause(&error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(request, &why(&error)))? {
         if body.len() + chunk.len() > request.limit {
             return Err(StoreError::Corrupt(format!(
                 "{}: the answer is longer than {} bytes",
@@ -218,7 +218,7 @@ fn http_client(endpoint: &str, settings: &StoreTls) -> Result<reqwest::Client, S
         .referer(false)
         .user_agent(concat!("kes/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| cause(&error))
+        .map_err(|error| why(&error))
 }
 
 fn header(text: &str) -> Result<HeaderValue, StoreError> {
@@ -249,11 +249,10 @@ fn failed(request: &Request<'_>, reason: &str) -> StoreError {
     StoreError::Unavailable(format!("{}: {reason}", described(request)))
 }
 
-/// The innermost of a chain of errors of several libraries, which is the one that says something.
-fn cause(error: &reqwest::Error) -> String {
+fn why(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no connection within {} s", CONNECT_LIMIT.as_secs());
     }
-    let chain = std::iter::successors(error.source(), |&error| error.source());
-    chain.last().map_or_else(|| "no answer".to_owned(), ToString::to_string)
+    let over_tls = error.url().is_some_and(|url| url.scheme() == "https");
+    cause(error, over_tls && error.is_request() && !error.is_connect())
 }
