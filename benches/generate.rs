@@ -10,22 +10,21 @@ mod support {
     pub mod client;
     pub mod floor;
     pub mod process;
+    pub mod program;
     pub mod rows;
     pub mod usage;
 
     pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 }
 
-use std::fs;
-use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use kes_client::{certificate, pem};
 use kes_core::{ApiKey, Identity};
 use support::process::Process;
+use support::program::program;
 use support::rows::{Figures, Row};
 use support::usage::peak_resident;
 use support::{Failure, floor};
@@ -105,20 +104,11 @@ fn megabytes(server: &Process) -> Result<f64, Failure> {
 
 /// The real program, for a client with this identity.
 fn ours(directory: &Path, identity: &Identity) -> Result<Command, Failure> {
-    let (certificate, key) = certificate::of_development_server(&[IpAddr::from([127, 0, 0, 1])], SystemTime::now())?;
-    fs::write(directory.join("server.crt"), pem::write_certificate(&certificate))?;
-    fs::write(directory.join("server.key"), pem::write_private_key(&key, None)?.expose())?;
-    fs::write(
-        directory.join("kes.yaml"),
-        format!(
-            "address: 127.0.0.1:0\nadmin: {{identity: disabled}}\n\
-             tls: {{key: {directory}/server.key, cert: {directory}/server.crt}}\n\
-             policy: {{load: {{allow: [/v1/key/generate/*, /v1/key/decrypt/*], identities: [{identity}]}}}}\n\
-             keys: [{{name: load}}]\nkeystore: {{fs: {{path: {directory}/keys}}}}\n",
-            directory = directory.display()
-        ),
-    )?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kes"));
-    command.arg("server").arg("--config").arg(directory.join("kes.yaml"));
-    Ok(command)
+    let policy = format!(
+        "admin: {{identity: disabled}}\n\
+         policy: {{load: {{allow: [/v1/key/generate/*, /v1/key/decrypt/*], identities: [{identity}]}}}}\n\
+         keys: [{{name: load}}]\nkeystore: {{fs: {{path: {}/keys}}}}\n",
+        directory.display()
+    );
+    program(directory, &policy)
 }

@@ -11,11 +11,11 @@ mod support {
     pub mod clients;
     pub mod faulty;
     pub mod process;
+    pub mod report;
 
     pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 }
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{ChildStdin, Command};
 use std::time::{Duration, Instant};
@@ -23,9 +23,10 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use kes_core::ApiKey;
 use support::Failure;
-use support::clients::{COLD_EVERY, Clients, HOT, Sample};
+use support::clients::{COLD_EVERY, Clients, HOT};
 use support::faulty::{Plan, State, serve};
 use support::process::Process;
+use support::report::{began, tell_of_outage, told};
 use tokio::time::sleep;
 
 /// Before anything counts, and after the store has come back.
@@ -129,46 +130,6 @@ async fn live_through(state: State, outage: Duration, any: Duration, offline: Du
     sleep(CALM).await;
     let samples = site.clients.finish().await?;
     println!("\nstore: {state} for {outage:?}; cache.expiry: any {any:?}, offline {} s", offline.as_secs());
-    for (title, hot) in [("cached key", true), ("uncached key", false)] {
-        let mut by_status: BTreeMap<String, Vec<&Sample>> = BTreeMap::new();
-        for sample in samples.iter().filter(|sample| sample.hot == hot && began(sample, begin, end)) {
-            let status = sample.status.map_or("no answer".to_owned(), |status| status.as_str().to_owned());
-            by_status.entry(status).or_default().push(sample);
-        }
-        for (status, samples) in by_status {
-            println!("  {title:<12} {status}: {}", told(samples.into_iter()));
-        }
-        let failed = samples.iter().filter(|sample| sample.hot == hot && sample.begin >= begin && !is_ok(sample));
-        if let Some(first) = failed.map(|sample| sample.begin - begin).min() {
-            println!("  {title:<12} the first request that failed began after {:.1} s", first.as_secs_f64());
-        }
-    }
-    let answered =
-        samples.iter().filter(|sample| !sample.hot && is_ok(sample)).map(|sample| sample.begin + sample.time);
-    match answered.filter(|moment| *moment >= end).min() {
-        Some(first) => {
-            println!("  first success with an uncached key {} ms after the store's return", (first - end).as_millis())
-        }
-        None => println!("  no success with an uncached key within {CALM:?} of the store's return"),
-    }
+    tell_of_outage(&samples, begin, end);
     Ok(())
-}
-
-fn began(sample: &Sample, from: Instant, to: Instant) -> bool {
-    (from..to).contains(&sample.begin)
-}
-
-fn is_ok(sample: &Sample) -> bool {
-    sample.status.is_some_and(|status| status.is_success())
-}
-
-/// How many there were, and how long they took.
-fn told<'a>(samples: impl Iterator<Item = &'a Sample>) -> String {
-    let mut times = samples.map(|sample| sample.time).collect::<Vec<_>>();
-    times.sort_unstable();
-    let Some(most) = times.last() else { return "none".to_owned() };
-    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
-    let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    let (half, nearly) = (millis(at(50)), millis(at(99)));
-    format!("{:>6} requests, p50 {half:.2} ms, p99 {nearly:.2} ms, max {:.2} ms", times.len(), millis(*most))
 }

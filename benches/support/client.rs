@@ -86,8 +86,13 @@ impl Connector {
 impl Connection {
     /// Sends a `PUT`, and returns what was answered.
     pub async fn put(&self, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failure> {
+        self.send(Method::PUT, path, body).await
+    }
+
+    /// Sends any request, and returns what was answered.
+    pub async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failure> {
         let request = Request::builder()
-            .method(Method::PUT)
+            .method(method)
             .uri(format!("https://localhost{path}"))
             .header(http::header::HOST, "localhost")
             .header(http::header::CONTENT_LENGTH, body.len())
