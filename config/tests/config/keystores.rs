@@ -119,6 +119,8 @@ fn vault_wants_one_login_and_what_belongs_together() {
         "kubernetes: {jwt: /}",
         "approle: {id: i, secret: s}, transit: {}",
         "approle: {id: i, secret: s}, transit: {key: k, key_version: 2}",
+        "approle: {id: i, secret: s}, transit: {key: ../k}",
+        "approle: {id: i, secret: s}, transit: {key: /}",
         "approle: {id: i, secret: s}, tls: {key: k}",
         "approle: {id: i, secret: s}, tls: {cert: c}",
         "approle: {id: i, secret: s}, tls: {system_roots: false}",
@@ -203,6 +205,30 @@ fn vault_takes_what_the_file_leaves_open_from_the_environment() {
     assert_eq!(closed.namespace.as_deref(), Some("mine"));
     assert_eq!(closed.tls.client.as_ref().map(|client| client.key.as_path()), Some(Path::new("my.key")));
     assert_eq!(load("cert: {}, namespace: /").namespace, None);
+}
+
+#[test]
+fn vaults_variables_are_checked_as_what_stands_in_the_file() {
+    let load = |variable: &'static str, value: &'static str| {
+        let environment = std::collections::HashMap::from([(variable, value)]);
+        kes_config::parse("kes.yaml", &vault("token: {value: t}"), &environment)
+    };
+    for (written, meant) in [("/", None), (" ", None), ("/a//b/", Some("a/b"))] {
+        let KeyStore::Vault(vault) = load("VAULT_NAMESPACE", written).expect("a configuration").config.keystore else {
+            panic!("another store")
+        };
+        assert_eq!(vault.namespace.as_deref(), meant, "{written}");
+    }
+    let problems = load("VAULT_NAMESPACE", "a\nb").expect_err("no header can have it").to_string();
+    assert!(problems.contains("VAULT_NAMESPACE: "), "{problems}");
+    let half = load("VAULT_CLIENT_CERT", "c.crt").expect("a configuration").warnings;
+    assert!(half.len() == 1 && half[0].to_string().contains("VAULT_CLIENT_KEY only one is set"), "{half:?}");
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_not_missing_as_well() {
+    let problems = parse(&vault("approle: {id: i, secret: '${NOT_SET}'}")).expect_err("not set").to_string();
+    assert!(problems.contains("NOT_SET") && !problems.contains("missing"), "{problems}");
 }
 
 #[test]

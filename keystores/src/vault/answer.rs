@@ -16,7 +16,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// An answer whose status is nobody's trouble but the caller's: a success, or a refusal.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The request, for messages: `GET /v1/kv/my-key`.
+    /// The request, for messages: `GET https://vault.example:8200/v1/kv/my-key`.
     pub(super) request: String,
     pub(super) status: u16,
     pub(super) retry_after: Option<Duration>,
@@ -71,9 +71,33 @@ impl Answer {
     /// The content, whatever the status.
     pub(super) fn parsed<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
         // What the parser says may quote what it read.
-        serde_json::from_slice(self.body.expose()).map_err(|_| {
-            StoreError::Denied(format!("{}: the answer ({}) is not one of Vault's", self.request, self.status))
+        serde_json::from_slice(self.body.expose()).map_err(|_| match self.is_foreign() {
+            true => self.foreign(),
+            false => StoreError::Denied(format!(
+                "{}: the answer ({}) lacks what belongs into it; hint: look whether this is what was meant to be asked",
+                self.request, self.status
+            )),
         })
+    }
+
+    /// Nothing, if it is a success without content, or with content that does not matter.
+    pub(super) fn done(&self) -> Result<(), StoreError> {
+        match self.is_success() {
+            true if self.body.is_empty() || !self.is_foreign() => Ok(()),
+            true => Err(self.foreign()),
+            false => Err(self.refusal()),
+        }
+    }
+
+    /// Whether it is no object of JSON, which all of Vault's answers are that have a body. Then something between here
+    /// and Vault answered: a proxy, a page to log in at.
+    fn is_foreign(&self) -> bool {
+        serde_json::from_slice::<Refusal>(self.body.expose()).is_err()
+    }
+
+    /// The error of an answer that says nothing of Vault, be it there or not: not even whether it got the request.
+    fn foreign(&self) -> StoreError {
+        StoreError::Unavailable(format!("{}: the answer ({}) is not one of Vault's", self.request, self.status))
     }
 
     /// Whether this says that there is no such entry. Only Vault's own words do: a 404 with another body may come from
@@ -106,10 +130,10 @@ impl Answer {
 
     /// The error of a refusal that nobody expected.
     pub(super) fn refusal(&self) -> StoreError {
-        StoreError::Denied(self.message())
+        if self.is_foreign() { self.foreign() } else { StoreError::Denied(self.message()) }
     }
 
-    /// `GET /v1/kv/my-key: 403 permission denied`
+    /// `GET https://vault.example:8200/v1/kv/my-key: 403 permission denied`
     pub(super) fn message(&self) -> String {
         format!("{}: {} {}", self.request, self.status, self.text).trim_end().to_owned()
     }

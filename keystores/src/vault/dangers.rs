@@ -1,5 +1,6 @@
-//! Settings of Vault under which keys can be lost, as far as the token may see them: each is one warning with its cure
-//! (specification: `keystores.md` §4.4, §4.6). Servers work without the right to see them.
+//! Settings of Vault under which keys can be lost, as far as the token may see them, and tokens that are none for servers:
+//! each is one warning with its cure (specification: `keystores.md` §4.4, §4.6). Servers work without the right to see
+//! them.
 
 use kes_config::keystore::KvVersion;
 use reqwest::Method;
@@ -91,6 +92,25 @@ fn of_transit_key(key: &TransitKey, engine: &str, name: &str) -> Vec<String> {
     dangers
 }
 
+/// What is dangerous in having a token with these policies, that is good for so many calls (0: for any number).
+pub(super) fn of_token(policies: &[String], num_uses: u64) -> Vec<String> {
+    let mut dangers = Vec::new();
+    if policies.iter().any(|policy| policy == "root") {
+        dangers.push(
+            "the token for vault is a root token, which may do anything; hint: make one with the least policy \
+             (docs/vault.md)"
+                .to_owned(),
+        );
+    }
+    if num_uses > 0 {
+        dangers.push(format!(
+            "the token for vault is good for {num_uses} calls: then calls fail until there may be another login; hint: do not \
+             limit its uses (`token_num_uses=0` of its role)"
+        ));
+    }
+    dangers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +121,14 @@ mod tests {
 
     fn transit_key(json: &str) -> Vec<String> {
         of_transit_key(&serde_json::from_str(json).expect("a key"), "transit", "kes")
+    }
+
+    #[test]
+    fn tokens_that_are_none_for_servers_are_told() {
+        let policies = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(of_token(&policies(&["default", "kes"]), 0), [""; 0]);
+        let dangers = of_token(&policies(&["root"]), 7);
+        assert!(dangers[0].contains("root token") && dangers[1].contains("7 calls"), "{dangers:?}");
     }
 
     #[test]

@@ -51,8 +51,8 @@ impl Kv {
             return Ok(Deleted::Absent);
         }
         let request = Request::new(Method::DELETE, self.folder.whole_entry(name), api.namespace.as_deref());
-        let answer = api.call(request).await?;
-        if answer.is_success() { Ok(Deleted::Gone) } else { Err(answer.refusal()) }
+        api.call(request).await?.done()?;
+        Ok(Deleted::Gone)
     }
 
     /// What is in the folder and in no listing.

@@ -45,9 +45,7 @@ impl Kv {
         let Some(answer) = api.call_unless(request, self.is_taken_v1(api, name)).await? else {
             return Ok(Created::NameTaken);
         };
-        if !answer.is_success() {
-            return Err(answer.refusal());
-        }
+        answer.done()?;
         let pause = (begin.elapsed() * 2).clamp(PAUSE, LONGEST_PAUSE) + JITTER.mul_f64(fastrand::f64());
         sleep(pause).await;
         match self.read_v1(api, name).await {

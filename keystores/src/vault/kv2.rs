@@ -84,7 +84,11 @@ impl Kv {
             self.is_taken_v2(api, name).await?;
             return Ok(Created::NameTaken);
         }
-        // An engine of version 1 takes this, too, and keeps it as it is: then there is no version in its answer.
+        // Version 1 takes this, too, and keeps it as it is, of which it has nothing to say.
+        if answer.status == 204 {
+            let hint = "hint: `version: v1`, and delete what is there now below `data`";
+            return Err(StoreError::Denied(format!("{}: the K/V engine has version 1; {hint}", answer.request)));
+        }
         let _: Envelope<Written> = answer.content()?;
         Ok(Created::New)
     }

@@ -9,11 +9,13 @@ use kes_client::wire::to_json;
 use kes_config::keystore::{CredentialSource, Login as Settings, Mount};
 use kes_core::SecretText;
 use reqwest::Method;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::address::path;
 use super::answer::{Answer, Envelope, Member};
+use super::dangers;
 use super::session::{Authority, Grant};
 use super::token::Token;
 use super::transport::{Request, Transport};
@@ -99,13 +101,22 @@ struct Auth {
     client_token: Member,
     lease_duration: u64,
     renewable: bool,
+    policies: Option<Vec<String>>,
+    #[serde(default)]
+    num_uses: u64,
 }
 
 #[derive(Deserialize)]
 struct LookedUp {
+    /// In whole seconds: 0 in its last one, too.
     ttl: u64,
     #[serde(default)]
     renewable: bool,
+    /// `null`: it does not end.
+    expire_time: Option<IgnoredAny>,
+    policies: Option<Vec<String>>,
+    #[serde(default)]
+    num_uses: u64,
 }
 
 #[derive(Deserialize)]
@@ -136,9 +147,14 @@ impl Login {
         let request = Request::new(Method::PUT, path, mount.namespace.as_deref());
         let request = request.json(json(body)?, secret);
         let answer = self.transport.send_patiently(&request, None).await?;
-        granted(&answer).map_err(|error| match error {
-            StoreError::Denied(reason) => StoreError::Denied(format!("cannot log in to vault: {reason}")),
-            error => error,
+        granted(&answer).map_err(|error| {
+            // That is what Vault says of a login method that is not there.
+            let hint = if answer.status == 403 {
+                "; hint: look whether `engine` and `namespace` of the login fit"
+            } else {
+                ""
+            };
+            refused(error, "cannot log in to vault", hint)
         })
     }
 
@@ -154,14 +170,11 @@ impl Login {
             let path = path(&["sys", "wrapping", "unwrap"]);
             let request = Request::new(Method::PUT, path, mount.namespace.as_deref());
             let answer = self.transport.send_patiently(&request, Some(&Token::new(wrapping.expose().into())?)).await?;
-            if !answer.is_success() {
-                return Err(StoreError::Denied(format!(
-                    "cannot unwrap the AppRole secret: {}; hint: a wrapping token works once; if nobody here has used \
-                     this one, somebody else has: replace the secret",
-                    answer.message()
-                )));
-            }
-            let content: Envelope<SecretId> = answer.content()?;
+            let content: Envelope<SecretId> = answer.content().map_err(|error| {
+                let hint = "; hint: with `secret_wrapped` the secret is a wrapping token, which works once; if nobody \
+                            here has used this one, somebody else has: replace it";
+                refused(error, "cannot unwrap the AppRole secret", hint)
+            })?;
             let secret = content.data.secret_id.into_text().ok_or_else(|| no_text("secret_id"))?;
             *known = Unwrapped { wrapping, secret };
         }
@@ -172,15 +185,18 @@ impl Login {
     async fn look_up(&self, token: Token) -> Result<Grant, StoreError> {
         let request = Request::new(Method::GET, path(&["auth", "token", "lookup-self"]), self.namespace.as_deref());
         let answer = self.transport.send_patiently(&request, Some(&token)).await?;
-        if answer.status == 403 {
-            return Err(StoreError::Denied(format!("vault refuses the token: {}", answer.message())));
-        }
-        let LookedUp { ttl, renewable } = answer.content::<Envelope<LookedUp>>()?.data;
+        let known = answer.content::<Envelope<LookedUp>>().map_err(|error| {
+            let hint = "; hint: it has ended, or may not be used from here or `read` `auth/token/lookup-self`";
+            refused(error, "vault refuses the token", hint)
+        })?;
+        let LookedUp { ttl, renewable, expire_time, policies, num_uses } = known.data;
+        let ttl = if expire_time.is_some() { ttl.max(1) } else { ttl };
         if ttl > 0 && !renewable {
             tracing::warn!(
                 "the token for vault ends in {ttl} s and cannot be renewed; hint: replace it before, or log in"
             );
         }
+        warn_of(policies, num_uses);
         Ok(Grant { token, time: time(ttl), renewable })
     }
 }
@@ -259,8 +275,23 @@ impl Source {
 /// The token of an answer in the form of logins and renewals.
 fn granted(answer: &Answer) -> Result<Grant, StoreError> {
     let LoggedIn { auth } = answer.content()?;
+    warn_of(auth.policies, auth.num_uses);
     let token = Token::new(auth.client_token.into_text().ok_or_else(|| no_text("client_token"))?)?;
     Ok(Grant { token, time: time(auth.lease_duration), renewable: auth.renewable })
+}
+
+fn warn_of(policies: Option<Vec<String>>, num_uses: u64) {
+    for danger in dangers::of_token(&policies.unwrap_or_default(), num_uses) {
+        tracing::warn!("{danger}");
+    }
+}
+
+/// What a refusal is of, and what to do.
+fn refused(error: StoreError, what: &str, hint: &str) -> StoreError {
+    match error {
+        StoreError::Denied(reason) => StoreError::Denied(format!("{what}: {reason}{hint}")),
+        error => error,
+    }
 }
 
 /// A time of zero is no end.

@@ -38,22 +38,23 @@ pub(super) async fn check(api: &Api, folder: &Folder) -> Result<(), StoreError> 
     let answer = api.transport.send(&request, Some(&api.session.lease().token)).await?;
     let mount: Mount = match answer.content::<Envelope<Mount>>() {
         Ok(content) => content.data,
-        Err(_) if answer.status == 404 && answer.text().contains(NO_NAMESPACE) => {
+        Err(StoreError::Denied(_)) if answer.status == 404 && answer.text().contains(NO_NAMESPACE) => {
             let namespace = api.namespace.as_deref().unwrap_or("/");
             let reason = format!(
                 "keystore.vault.namespace: vault has no namespace `{namespace}`; hint: write its whole path, from the root on"
             );
             return Err(StoreError::Denied(reason));
         }
-        Err(_) => {
+        Err(StoreError::Denied(reason)) => {
             tracing::warn!(
-                "cannot find out whether vault's K/V engine `{}` has version {}, as configured: {}",
+                "cannot find out whether vault's K/V engine `{}` has version {}, as configured: {reason}; hint: look \
+                 whether `engine` and the policy of the token fit",
                 folder.engine,
                 number(folder.version),
-                answer.message()
             );
             return Ok(());
         }
+        Err(error) => return Err(error),
     };
     judge(&mount, folder).map_err(StoreError::Denied)
 }

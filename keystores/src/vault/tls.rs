@@ -26,6 +26,10 @@ pub(super) fn stamp(settings: &StoreTls) -> Stamp {
     ca.chain(client).map(|path| looked_at(&path)).collect()
 }
 
+fn shown(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
 /// Reads the files.
 ///
 /// # Errors
@@ -33,10 +37,9 @@ pub(super) fn stamp(settings: &StoreTls) -> Stamp {
 pub(super) fn client_config(settings: &StoreTls) -> Result<ClientConfig, String> {
     let identity = match &settings.client {
         None => None,
-        Some(client) => Some(
-            ClientIdentity::from_files(&client.cert, &client.key, None)
-                .map_err(|error| format!("keystore.vault.tls: {error}"))?,
-        ),
+        Some(client) => Some(ClientIdentity::from_files(&client.cert, &client.key, None).map_err(|error| {
+            format!("keystore.vault.tls: {error} ({} and {})", shown(&client.cert), shown(&client.key))
+        })?),
     };
     let tls = BackendTls {
         ca: settings.ca.as_deref(),

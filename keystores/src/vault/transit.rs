@@ -75,13 +75,13 @@ impl Transit {
         let request = Request::new(Method::POST, self.path("decrypt"), api.namespace.as_deref());
         let request = request.json(body, text);
         let answer = api.call(request).await?;
-        if answer.status == 400 {
-            return Err(StoreError::Corrupt(format!(
-                "the entry of `{name}` cannot be decrypted: {}",
-                answer.message()
-            )));
-        }
-        let content: Envelope<Decrypted> = answer.content()?;
+        let content: Envelope<Decrypted> = answer.content().map_err(|error| match error {
+            StoreError::Denied(reason) if answer.status == 400 => StoreError::Corrupt(format!(
+                "the entry of `{name}` cannot be decrypted: {reason}; hint: the transit key is not the one that \
+                 encrypted it, or has a `min_decryption_version` that is too high"
+            )),
+            error => error,
+        })?;
         let plaintext = content.data.plaintext.into_text().unwrap_or_default();
         decode_base64(plaintext.expose().as_bytes())
             .map_err(|_| StoreError::Corrupt(format!("what transit made of the entry of `{name}` is not base64")))

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use kes_client::BackendTls;
 use kes_config::keystore::{StoreTls, Vault};
 use kes_core::SecretBytes;
+use percent_encoding::percent_decode_str;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, Url};
 use tokio::time::timeout;
@@ -120,9 +121,10 @@ impl Transport {
     /// [`StoreError::Unavailable`] and [`StoreError::Busy`] if there is no answer, or one that says that Vault is in
     /// trouble.
     pub(super) async fn send(&self, request: &Request<'_>, token: Option<&Token>) -> Result<Answer, StoreError> {
-        timeout(self.limit, self.send_patiently(request, token))
-            .await
-            .unwrap_or_else(|_| Err(failed(request, &format!("no answer within {} ms", self.limit.as_millis()))))
+        timeout(self.limit, self.send_patiently(request, token)).await.unwrap_or_else(|_| {
+            let url = format!("{}{}", self.endpoint, request.path);
+            Err(failed(request, &url, &format!("no answer within {} ms", self.limit.as_millis())))
+        })
     }
 
     /// As [`send`](Self::send), for as long as the caller waits.
@@ -150,10 +152,11 @@ impl Transport {
             .map_err(|_| StoreError::Denied("`keystore.vault.endpoint` is not a URL".to_owned()))?;
         let mut response = self.once(&url, request, token).await?;
         if is_redirect(&response) {
-            let target = target(&url, &response).map_err(|reason| failed(request, reason))?;
+            let target = target(request, &url, &response).map_err(|reason| failed(request, url.as_str(), reason))?;
             response = self.once(&target, request, token).await?;
             if is_redirect(&response) {
-                return Err(failed(request, "the node that a standby named is no active one either"));
+                let reason = "the node that a standby named is no active one either";
+                return Err(failed(request, target.as_str(), reason));
             }
         }
         read(request, token, response).await
@@ -179,7 +182,7 @@ impl Transport {
             None if request.method == Method::GET => sent,
             None => sent.header(CONTENT_LENGTH, 0),
         };
-        sent.send().await.map_err(|error| failed(request, &why(&error)))
+        sent.send().await.map_err(|error| failed(request, url.as_str(), &why(&error)))
     }
 }
 
@@ -187,19 +190,23 @@ async fn read(request: &Request<'_>, token: Option<&Token>, mut response: Respon
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     let status = response.status().as_u16();
+    let url = response.url().clone();
     let mut body = SecretBytes::default();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(request, &why(&error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(request, url.as_str(), &why(&error)))? {
         if body.len() + chunk.len() > request.limit {
-            return Err(StoreError::Corrupt(format!(
-                "{}: the answer is longer than {} bytes",
-                described(request),
-                request.limit
-            )));
+            let reason = format!("the answer ({status}) is longer than {} bytes", request.limit);
+            // What was read is too large. What was to be written may be there, and an error page says nothing of an entry.
+            return Err(match request.method {
+                Method::GET if (200..300).contains(&status) => {
+                    StoreError::Corrupt(format!("{}: {reason}", described(request, url.as_str())))
+                }
+                _ => failed(request, url.as_str(), &reason),
+            });
         }
         body.extend_from_slice(&chunk);
     }
     let secrets = [request.secret.as_bytes(), token.map(Token::expose).unwrap_or_default()];
-    Ok(Answer::new(described(request), status, retry_after, body, &secrets))
+    Ok(Answer::new(described(request, url.as_str()), status, retry_after, body, &secrets))
 }
 
 fn http_client(endpoint: &str, settings: &StoreTls) -> Result<reqwest::Client, String> {
@@ -230,23 +237,31 @@ fn is_redirect(response: &Response) -> bool {
     matches!(response.status().as_u16(), 301 | 302 | 307 | 308)
 }
 
-/// Where a redirect leads to. The token goes there too, so never from TLS to none.
-fn target(url: &Url, response: &Response) -> Result<Url, &'static str> {
+/// Where a redirect leads to. The token and keys go there too, so never from TLS to none, and only to the same request:
+/// that is where standbys send to, and pages for people to log in at are not.
+fn target(request: &Request<'_>, url: &Url, response: &Response) -> Result<Url, &'static str> {
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let target = location.and_then(|location| url.join(location).ok()).ok_or("a redirect that leads nowhere")?;
+    // A standby writes some characters as they are that we encode.
+    let decoded = |path: &str| percent_decode_str(path).collect::<Vec<u8>>();
+    let path = request.path.split('?').next().unwrap_or_default();
+    if !decoded(target.path()).ends_with(&decoded(path)) {
+        return Err(
+            "a redirect to something else, which is not followed; hint: what is between here and vault sent it",
+        );
+    }
     match (url.scheme(), target.scheme()) {
         ("http", "http") | (_, "https") => Ok(target),
         _ => Err("a redirect away from TLS, which is not followed"),
     }
 }
 
-fn described(request: &Request<'_>) -> String {
-    let path = request.path.split('?').next().unwrap_or_default();
-    format!("{} {path}", request.method)
+fn described(request: &Request<'_>, url: &str) -> String {
+    format!("{} {}", request.method, url.split('?').next().unwrap_or_default())
 }
 
-fn failed(request: &Request<'_>, reason: &str) -> StoreError {
-    StoreError::Unavailable(format!("{}: {reason}", described(request)))
+fn failed(request: &Request<'_>, url: &str, reason: &str) -> StoreError {
+    StoreError::Unavailable(format!("{}: {reason}", described(request, url)))
 }
 
 fn why(error: &reqwest::Error) -> String {

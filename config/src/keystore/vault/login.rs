@@ -187,16 +187,19 @@ fn source(
     what: &str,
     report: &mut Report<'_>,
 ) -> Option<CredentialSource> {
-    let value = section.secret(value_name, report);
-    let file = section.path(file_name, report);
-    match (value, file) {
-        (Some(value), None) => Some(CredentialSource::Value(Credential::from(value))),
-        (None, Some(file)) => Some(CredentialSource::File(file)),
-        (None, None) => {
+    let texts = [value_name, file_name].map(|name| section.text(name, report).ok_or(section.node(name)));
+    // What is there and is no text was reported where it was read.
+    if texts.iter().any(|text| matches!(text, Err(Some(_)))) {
+        return None;
+    }
+    match texts.map(|text| text.ok().filter(|text| !text.value.is_empty())) {
+        [Some(value), None] => Some(CredentialSource::Value(Credential::from(value.into_secret()))),
+        [None, Some(file)] => Some(CredentialSource::File(PathBuf::from(file.value.as_str()))),
+        [None, None] => {
             report.error(&section.place, format!("{what} is missing"), format!("set `{value_name}` or `{file_name}`"));
             None
         }
-        (Some(_), Some(_)) => {
+        [Some(_), Some(_)] => {
             let message = format!("{what} stands here twice: `{value_name}` and `{file_name}`");
             report.error(&section.place, message, "keep one of the two");
             None

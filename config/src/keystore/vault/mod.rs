@@ -87,7 +87,7 @@ pub(crate) fn check(mut vault: Section<'_>, report: &mut Report<'_>) -> Option<K
     let version = vault.filled("version", report).and_then(|text| text.parse(report, kv_version));
     let namespace = match vault.filled("namespace", report) {
         Some(text) => text.parse(report, segments).filter(|namespace| !namespace.is_empty()),
-        None => fallback("VAULT_NAMESPACE", report),
+        None => namespace_of_environment(&vault, report),
     };
     let prefix = path(&mut vault, "prefix", report);
     let transit = transit(vault.section("transit", report), report);
@@ -121,6 +121,7 @@ fn transit(mut section: Section<'_>, report: &mut Report<'_>) -> Option<Option<T
     let is_present = section.is_present();
     let engine = path(&mut section, "engine", report).unwrap_or_else(|| "transit".to_owned());
     let key = if is_present { section.required("key", "the name of the transit key", report) } else { None };
+    let key = key.and_then(|key| key.parse(report, transit_key));
     let pinned = section.parsed("key_version", report, |text| match text {
         "0" => Ok(false),
         "1" => Ok(true),
@@ -130,7 +131,7 @@ fn transit(mut section: Section<'_>, report: &mut Report<'_>) -> Option<Option<T
     if !is_present {
         return Some(None);
     }
-    Some(Some(Transit { engine, key: key?.value.to_string(), pinned: pinned.unwrap_or(false) }))
+    Some(Some(Transit { engine, key: key?, pinned: pinned.unwrap_or(false) }))
 }
 
 fn tls(vault: &mut Section<'_>, report: &mut Report<'_>) -> StoreTls {
@@ -139,9 +140,16 @@ fn tls(vault: &mut Section<'_>, report: &mut Report<'_>) -> StoreTls {
     let cert = section.path("cert", report);
     let client = match (cert, key) {
         (Some(cert), Some(key)) => Some(ClientCertificate { cert, key }),
-        (None, None) => fallback("VAULT_CLIENT_CERT", report)
-            .zip(fallback("VAULT_CLIENT_KEY", report))
-            .map(|(cert, key)| ClientCertificate { cert: cert.into(), key: key.into() }),
+        (None, None) => match (fallback("VAULT_CLIENT_CERT", report), fallback("VAULT_CLIENT_KEY", report)) {
+            (Some(cert), Some(key)) => Some(ClientCertificate { cert: cert.into(), key: key.into() }),
+            (None, None) => None,
+            // Not an error: it never was one.
+            _ => {
+                let message = "of VAULT_CLIENT_CERT and VAULT_CLIENT_KEY only one is set: ignored";
+                report.warning(&section.place, message, "set both, or neither");
+                None
+            }
+        },
         (cert, _) => {
             let missing = if cert.is_none() { "certificate" } else { "private key" };
             let message = format!("there is no TLS {missing}: `key` and `cert` belong together");
@@ -160,6 +168,17 @@ fn fallback(variable: &str, report: &Report<'_>) -> Option<String> {
     report.environment.get(variable).filter(|value| !value.is_empty())
 }
 
+/// The namespace that the environment names, as if it stood in the file.
+fn namespace_of_environment(vault: &Section<'_>, report: &mut Report<'_>) -> Option<String> {
+    match segments(fallback("VAULT_NAMESPACE", report)?.trim()) {
+        Ok(namespace) => Some(namespace).filter(|namespace| !namespace.is_empty()),
+        Err(wrong) => {
+            report.wrong(&vault.place, Wrong { message: format!("VAULT_NAMESPACE: {}", wrong.message), ..wrong });
+            None
+        }
+    }
+}
+
 /// A path in Vault, such as a mount, unless it is empty.
 fn path(section: &mut Section<'_>, name: &'static str, report: &mut Report<'_>) -> Option<String> {
     section.filled(name, report)?.parse(report, segments).filter(|path| !path.is_empty())
@@ -172,6 +191,15 @@ fn segments(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new(format!("{} is not a path in Vault", shown(text)), "write it without `.` and `..`"));
     }
     Ok(segments.join("/"))
+}
+
+fn transit_key(text: &str) -> Result<String, Wrong> {
+    match segments(text)?.as_str() {
+        key if key.is_empty() || key.contains('/') => {
+            Err(Wrong::new(format!("{} is not the name of a transit key", shown(text)), "write it without `/`"))
+        }
+        key => Ok(key.to_owned()),
+    }
 }
 
 fn kv_version(text: &str) -> Result<KvVersion, Wrong> {

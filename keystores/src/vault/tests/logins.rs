@@ -107,7 +107,34 @@ async fn a_wrapped_secret_is_unwrapped_once_and_used_again() {
     revoke_all(&site).await;
     assert_works(&store, "after").await;
     let reason = refused(&settings(&wrapping)).await;
-    assert!(reason.contains("wrapping token works once") && !reason.contains(&wrapping), "{reason}");
+    assert!(reason.contains("wrapping token, which works once") && !reason.contains(&wrapping), "{reason}");
+}
+
+#[tokio::test]
+async fn a_wrapping_token_of_something_else_is_refused_with_what_is_wanted() {
+    let site = site_or_return!(version: V2);
+    let wrapping = site.admin.wrapped(Method::POST, "sys/wrapping/wrap", json!({"note": "canary"})).await;
+    let secret = CredentialSource::Value(SecretText::from(wrapping.as_str()).into());
+    let reason = refused(&with_secret(&site, secret, true)).await;
+    assert!(reason.contains("cannot unwrap the AppRole secret") && reason.contains("hint: "), "{reason}");
+    assert!(!reason.contains("canary") && !reason.contains(&wrapping), "{reason}");
+}
+
+#[tokio::test]
+async fn a_login_method_that_is_not_there_and_a_namespace_that_is_not_are_refused_with_a_hint() {
+    let site = site_or_return!(version: V2);
+    let mut settings = site.settings();
+    settings.namespace = Some("missing".to_owned());
+    let reason = refused(&settings).await;
+    assert!(reason.contains("keystore.vault.namespace: vault has no namespace `missing`"), "{reason}");
+    let mut settings = site.settings();
+    let Login::AppRole { mount, .. } = &mut settings.login else { panic!("the site has an AppRole") };
+    mount.engine = "missing".to_owned();
+    let reason = refused(&settings).await;
+    assert!(
+        reason.contains("/v1/auth/missing/login: 403") && reason.contains("hint: look whether `engine`"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]

@@ -102,7 +102,9 @@ async fn files_that_cannot_be_used_are_refused_before_anything_is_connected() {
     let pair = ClientCertificate { cert: good.clone(), key: bad.clone() };
     for settings in [settings(&fake, &bad, None), settings(&fake, &good, Some(pair))] {
         match VaultStore::check(&settings) {
-            Err(ConnectError::Refused(reason)) => assert!(reason.starts_with("keystore.vault.tls: "), "{reason}"),
+            Err(ConnectError::Refused(reason)) => {
+                assert!(reason.starts_with("keystore.vault.tls: ") && reason.contains("bad.pem"), "{reason}");
+            }
             other => panic!("{other:?}"),
         }
     }
