@@ -1,13 +1,19 @@
 //! Flags of older releases (decision 23).
 
+use rustix::process::Signal;
+
 use crate::program::Program;
 use crate::site::Site;
 
+/// All that a server which runs has said on stderr. What it has written is only known to have been read at its end.
+fn said(server: Program) -> String {
+    server.signal(Signal::TERM);
+    server.end().stderr
+}
+
 /// What a server that starts with these arguments warns of.
 fn warnings(site: &Site, arguments: &[&str]) -> Vec<String> {
-    let server = site.start(arguments);
-    let text = server.stderr.text();
-    text.lines().filter(|line| line.starts_with("WARNING: ")).map(str::to_owned).collect()
+    said(site.start(arguments)).lines().filter(|line| line.starts_with("WARNING: ")).map(str::to_owned).collect()
 }
 
 #[test]
@@ -76,8 +82,7 @@ fn what_would_be_misunderstood_is_refused() {
 #[test]
 fn a_development_server_warns_of_flags_that_are_not_for_it() {
     let arguments = ["--dev", "--addr", "127.0.0.1:0", "--key", "k", "--cert", "c", "--auth=off", "--mlock"];
-    let server = Program::start(arguments);
-    let warned = server.stderr.text();
+    let warned = said(Program::start(arguments));
     for flag in ["'--key'", "'--cert'", "'--auth=off'", "'--mlock'"] {
         assert_eq!(
             warned.lines().filter(|line| line.starts_with("WARNING: ") && line.contains(flag)).count(),

@@ -91,7 +91,7 @@ fn a_directory_that_is_missing_is_made_when_the_process_starts() {
     let server = site.start(&[]);
     assert_eq!(site.admin(&server).call("PUT", "/v1/key/create/a").expect("an answer"), (200, String::new()));
     assert!(site.path("keys/a").exists());
-    assert!(server.stderr.text().contains(" level=WARN "), "{}", server.stderr.text());
+    server.stderr.wait_for(" level=WARN ");
 }
 
 #[test]

@@ -118,7 +118,8 @@ async fn a_frame_larger_than_any_client_needs_is_refused_with_its_head() {
 async fn a_head_that_is_begun_has_to_end_in_time() {
     let store = FaultyStore::healthy();
     store.always(Operation::Create, Fault::Hang);
-    let build = Build::default().store(store.clone()).connection(|limits| limits.header = Duration::from_millis(100));
+    // It must not pass before a client that means well has said what it has to say.
+    let build = Build::default().store(store.clone()).connection(|limits| limits.header = Duration::from_secs(1));
     let server = TestServer::with(build).await;
     let mut frames = Frames::open(&server.admin()).await;
     frames.send(frames::put(1, "/v1/key/create/my-key", &[], true)).await;

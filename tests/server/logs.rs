@@ -5,7 +5,7 @@ use std::time::Duration;
 use kes_keystores::fault::{Fault, FaultyStore, Operation};
 use tokio::time::timeout;
 
-use crate::support::{Build, Exposition, Follow, Raw, TestServer, error, get};
+use crate::support::{Build, Exposition, Follow, Frozen, Raw, TestServer, error, get};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -26,16 +26,16 @@ async fn the_head_comes_at_once_and_events_as_they_happen() {
 
 #[tokio::test]
 async fn streams_have_no_time_limit_and_hold_no_place() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    let time = Frozen::begin();
     let build = Build { requests: 1, ..Build::default() };
-    let build = build
-        .connection(|limits| (limits.header, limits.idle) = (Duration::from_millis(50), Duration::from_millis(50)));
+    let build = build.connection(|limits| (limits.header, limits.idle) = (LIMIT, LIMIT));
     let server = TestServer::with(build).await;
     for client in server.admin().over_both() {
         let mut events = Follow::open(&client, "/v1/log/audit").await;
-        // Others come, and are sent away because they say nothing for as long as they may.
-        for _ in 0..2 {
-            assert_eq!(Raw::open(&server.admin()).await.rest().await, "");
-        }
+        let silent = Raw::open(&server.admin()).await;
+        time.pass(LIMIT * 100).await;
+        assert_eq!(time.at_once(silent.rest()).await, "", "it is sent away, because it says nothing");
         server.admin().get("/version").await;
         assert_eq!(events.next().await.expect("an event")["request"]["path"], "/version");
     }

@@ -41,8 +41,10 @@ async fn a_sealed_vault_is_unavailable_until_it_is_unsealed() {
 async fn a_server_that_is_gone_is_unavailable() {
     let site = site_or_return!(version: V2);
     let mut settings = site.settings();
-    let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("an address");
-    settings.endpoint = format!("http://{nobody}");
+    // A port that is taken and not listened to: nobody else gets it meanwhile.
+    let taken = tokio::net::TcpSocket::new_v4().expect("a socket");
+    taken.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    settings.endpoint = format!("http://{}", taken.local_addr().expect("an address"));
     match vault(&settings).await {
         Err(ConnectError::Unavailable(reason)) => assert!(reason.contains("refused"), "{reason}"),
         other => panic!("{other:?}"),
