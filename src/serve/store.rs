@@ -41,7 +41,7 @@ impl StorePlan {
             match connect(settings, calls, Start::Process).await {
                 Ok(store) => return Ok(guarded(store, calls, metrics)),
                 Err(ConnectError::Unavailable(reason)) if Instant::now() + CONNECT_PAUSE < deadline => {
-                    tracing::warn!("key store unavailable, trying again: {reason}");
+                    tracing::warn!("{reason}; trying again");
                     tokio::time::sleep(CONNECT_PAUSE).await;
                 }
                 Err(ConnectError::Refused(reason)) => return Err(Failure::configuration(reason)),

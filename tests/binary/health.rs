@@ -65,7 +65,7 @@ fn a_start_that_waits_for_the_key_store_is_alive_and_not_ready() {
     std::fs::remove_dir(site.path("keys")).expect("removed");
     std::os::unix::fs::symlink("keys", site.path("keys")).expect("a link");
     let server = Program::spawn(command(site.arguments()));
-    server.stderr.wait_for("key store unavailable, trying again");
+    server.stderr.wait_for("; trying again");
     let health = address(&server);
     let answer = get(health, "/ready");
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("the server is starting"), "{answer}");

@@ -1,12 +1,11 @@
 //! The ways to log in (specification: `keystores.md` §4.7).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use kes_client::wire::to_json;
-use kes_config::keystore::{CredentialSource, Login as Settings, Mount};
+use kes_config::keystore::{Login as Settings, Mount};
 use kes_core::SecretText;
 use reqwest::Method;
 use serde::de::IgnoredAny;
@@ -15,14 +14,12 @@ use tokio::sync::Mutex;
 
 use super::address::path;
 use super::answer::{Answer, Envelope, Member};
+use super::credential::Source;
 use super::dangers;
 use super::session::{Authority, Grant};
 use super::token::Token;
 use super::transport::{Request, Transport};
 use crate::StoreError;
-
-/// Longest file with a credential, in bytes.
-const MAX_CREDENTIAL_BYTES: usize = 64 * 1024;
 
 /// Logs in the configured way.
 pub(super) struct Login {
@@ -58,13 +55,6 @@ enum MethodOf {
 struct Unwrapped {
     wrapping: SecretText,
     secret: SecretText,
-}
-
-/// Where a credential is.
-enum Source {
-    Value(SecretText),
-    /// Read at every login.
-    File(PathBuf),
 }
 
 #[derive(Serialize)]
@@ -241,34 +231,6 @@ impl Authority for Login {
         if let Err(error) = self.transport.send_patiently(&request, Some(token)).await {
             tracing::debug!("a token that is no longer used was not revoked: {error}");
         }
-    }
-}
-
-impl From<&CredentialSource> for Source {
-    fn from(source: &CredentialSource) -> Self {
-        match source {
-            CredentialSource::Value(value) => Self::Value(value.expose().into()),
-            CredentialSource::File(path) => Self::File(path.clone()),
-        }
-    }
-}
-
-impl Source {
-    /// The credential as it is now, without white space around it.
-    async fn read(&self) -> Result<SecretText, StoreError> {
-        let path = match self {
-            Self::Value(value) => return Ok(value.expose().into()),
-            Self::File(path) => path,
-        };
-        let failed =
-            |reason: &str| StoreError::Denied(format!("cannot read the credential in `{}`: {reason}", path.display()));
-        let bytes = tokio::fs::read(path).await.map_err(|error| failed(&error.to_string()))?;
-        let bytes = kes_core::SecretBytes::from(bytes);
-        if bytes.len() > MAX_CREDENTIAL_BYTES {
-            return Err(failed("it is too long to be one"));
-        }
-        let text = std::str::from_utf8(bytes.expose()).map_err(|_| failed("it is no text"))?.trim();
-        if text.is_empty() { Err(failed("it is empty")) } else { Ok(text.into()) }
     }
 }
 

@@ -12,6 +12,7 @@ mod address;
 mod answer;
 mod api;
 mod cause;
+mod credential;
 mod dangers;
 mod entry;
 mod health;

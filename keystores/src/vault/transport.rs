@@ -1,5 +1,6 @@
 //! One request to Vault and its answer: connections, headers, limits, redirects (specification: `keystores.md` §4.10).
 
+use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -215,7 +216,12 @@ fn http_client(endpoint: &str, settings: &StoreTls) -> Result<reqwest::Client, S
         true => BackendTls::nobody().map_err(|error| error.to_string())?,
         false => tls::client_config(settings)?,
     };
-    reqwest::Client::builder()
+    let mut client = reqwest::Client::builder();
+    // As in Go's programs: `HTTP_PROXY` is not meant for what stays on this machine, where nothing need be encrypted.
+    if is_local(endpoint) {
+        client = client.no_proxy();
+    }
+    client
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_LIMIT)
         .pool_idle_timeout(IDLE_LIMIT)
@@ -226,6 +232,12 @@ fn http_client(endpoint: &str, settings: &StoreTls) -> Result<reqwest::Client, S
         .user_agent(concat!("kes/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| why(&error))
+}
+
+fn is_local(endpoint: &str) -> bool {
+    let Ok(url) = Url::parse(endpoint) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn header(text: &str) -> Result<HeaderValue, StoreError> {
@@ -270,4 +282,21 @@ fn why(error: &reqwest::Error) -> String {
     }
     let over_tls = error.url().is_some_and(|url| url.scheme() == "https");
     cause(error, over_tls && error.is_request() && !error.is_connect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_leaves_this_machine_may_go_through_a_proxy() {
+        for local in ["http://127.0.0.1:8200", "https://localhost", "http://[::1]:8200/vault", "http://127.9.9.9"] {
+            assert!(is_local(local), "{local}");
+        }
+        for remote in
+            ["https://vault.example:8200", "http://192.0.2.7", "https://localhost.example", "https://[2001:db8::1]"]
+        {
+            assert!(!is_local(remote), "{remote}");
+        }
+    }
 }

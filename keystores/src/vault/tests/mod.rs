@@ -13,6 +13,7 @@ mod openbao;
 mod outages;
 mod session;
 mod site;
+mod strangers;
 mod tls;
 mod transit;
 
