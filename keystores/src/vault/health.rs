@@ -31,6 +31,7 @@ pub(super) async fn check(transport: &Transport) -> Result<(), StoreError> {
     let answer = transport.send(&Request::new(Method::GET, PATH.to_owned(), None), None).await?;
     let state: State = answer.content().map_err(|error| match error {
         StoreError::Denied(reason) => StoreError::Denied(format!("{reason}; hint: {ENDPOINT}")),
+        StoreError::Unavailable(reason) => StoreError::Unavailable(format!("{reason}; hint: {ENDPOINT}")),
         error => error,
     })?;
     let unavailable = |reason: &str| Err(StoreError::Unavailable(reason.to_owned()));

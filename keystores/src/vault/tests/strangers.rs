@@ -55,7 +55,8 @@ async fn an_answer_that_is_not_vaults_does_not_tell_what_became_of_the_request()
         }
         let fake = Fake::bare(move |_| Reply::With(status, "Server", "a proxy".to_owned(), body));
         let connected = vault(&fake.settings()).await;
-        assert!(matches!(connected, Err(ConnectError::Unavailable(_))), "{connected:?}");
+        let Err(ConnectError::Unavailable(reason)) = connected else { panic!("{connected:?}") };
+        assert!(reason.contains("hint: `keystore.vault.endpoint` has to be that of vault"), "{reason}");
     }
 }
 
