@@ -63,7 +63,7 @@ impl Stream {
     }
 
     /// Waits until `text` was written behind the first `bytes` bytes.
-    fn wait_for_behind(&self, bytes: usize, text: &str) {
+    pub fn wait_for_behind(&self, bytes: usize, text: &str) {
         let is_written = |output: &Output| output.text[bytes..].contains(text);
         let seen = self.wait_until(|output| output.ended || is_written(output));
         assert!(seen[bytes..].contains(text), "`{text}` was not written again, but: {seen}");

@@ -129,6 +129,12 @@ impl Engine {
         format!("approle: {{namespace: {namespace}, engine: {}, id: {id}, secret: {secret}}}", self.name)
     }
 
+    /// Gives its logins the right to overwrite entries, which they need not have.
+    pub async fn allow_to_overwrite(&self) {
+        let policy = self.policy("").replace(r#""create""#, r#""create", "update""#);
+        self.write(&format!("sys/policies/acl/{}", self.name), json!({"policy": policy})).await;
+    }
+
     /// Makes or changes the policy in the namespace of `home`.
     async fn allow(&self, home: &Administrator) {
         let path = |admin: &Administrator| admin.namespace.as_ref().map(|path| format!("{path}/")).unwrap_or_default();

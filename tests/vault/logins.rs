@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::engine::{Cache, Engine};
+use crate::issuer::Issuer;
 use crate::openbao::OpenBao;
 use crate::server::PATIENCE;
 use crate::traffic::{assert_opens, generate, line, until_given};
@@ -108,34 +105,6 @@ async fn nobody_notices_that_transit_keys_are_rotated() {
     }
 }
 
-/// Who signs JWTs.
-struct Issuer(EcdsaKeyPair);
-
-impl Issuer {
-    fn new() -> Self {
-        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key"))
-    }
-
-    /// PEM of the public key.
-    fn public_key(&self) -> String {
-        // SubjectPublicKeyInfo up to the point: id-ecPublicKey on prime256v1.
-        const HEAD: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE";
-        // The point without its first byte, which says that it is uncompressed and is part of the head.
-        let point = STANDARD.encode(&self.0.public_key().as_ref()[1..]);
-        format!("-----BEGIN PUBLIC KEY-----\n{HEAD}{point}\n-----END PUBLIC KEY-----\n")
-    }
-
-    fn jwt(&self, subject: &str) -> String {
-        // In seconds since 1970: long ago, and the year 2100.
-        const TIMES: (u64, u64) = (1, 4_102_444_800);
-        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let claims = json!({"sub": subject, "aud": "kes", "nbf": TIMES.0, "exp": TIMES.1});
-        let text = format!("{}.{}", part(json!({"alg": "ES256", "typ": "JWT"})), part(claims));
-        let signature = self.0.sign(&SystemRandom::new(), text.as_bytes()).expect("a signature");
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_notices_that_the_file_with_the_jwt_was_replaced() {
     let Some(engine) = Engine::shared(2).await else { return };
@@ -151,14 +120,15 @@ async fn nobody_notices_that_the_file_with_the_jwt_was_replaced() {
     };
     engine.write(&format!("auth/{name}/role/kes"), role("first")).await;
     let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(&file, issuer.jwt("first")).expect("written");
+    std::fs::write(&file, issuer.jwt(json!({"sub": "first", "aud": "kes"}))).expect("written");
     let login = format!("jwt: {{engine: {name}, role: kes, jwt: {}}}", file.path().display());
     let server = engine.server(&login, Cache::None);
     server.admin().create("my-key").await;
     server
         .unnoticed(async {
             // As a kubelet does; then the first one is good for nothing.
-            std::fs::write(&file, format!("{}\n", issuer.jwt("second"))).expect("written");
+            std::fs::write(&file, format!("{}\n", issuer.jwt(json!({"sub": "second", "aud": "kes"}))))
+                .expect("written");
             engine.write(&format!("auth/{name}/role/kes"), role("second")).await;
             engine.revoke_all().await;
             for _ in 0..20 {

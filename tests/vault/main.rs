@@ -1,9 +1,13 @@
 //! What a server withstands whose keys are in a real OpenBao: others that create the same keys, seals, tokens that end,
-//! keys of transit that are rotated, and kills; and that it opens what older releases left there.
+//! certificates and keys of transit that are replaced, and kills; that it keeps to its namespace; and that it opens what
+//! older releases left there.
 #![cfg(feature = "vault")]
 
+mod cluster;
 mod engine;
+mod issuer;
 mod kills;
+mod kubernetes;
 mod logins;
 mod namespaces;
 mod passage;
@@ -11,7 +15,9 @@ mod races;
 mod releases;
 mod seals;
 mod tls;
+mod told;
 mod traffic;
+mod writers;
 
 #[allow(dead_code, reason = "shared with the tests of the program, which use the rest of it")]
 #[path = "../binary/client.rs"]
