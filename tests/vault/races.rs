@@ -1,5 +1,7 @@
 //! Two servers on one engine, which know nothing of one another, and many clients that create the same key.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use http::Method;
 use serde_json::json;
@@ -10,6 +12,12 @@ use crate::support::Connection;
 
 /// Creates at once, half of them at each server.
 const CLIENTS: usize = 32;
+
+const ROUNDS: usize = 40;
+
+/// With version 1 two can succeed if a server is held up between looking and writing for longer than others wait before
+/// they look again, which is 100 ms at least. It waits itself then, for twice as long: what took less time cannot be that.
+const HELD_UP: Duration = Duration::from_millis(300);
 
 const CREATED: &str = "200";
 const TAKEN: &str = r#"400 {"message":"key already exists"¶}"#;
@@ -30,18 +38,22 @@ impl Race {
         Self { connections: join_all((0..CLIENTS).map(connect)).await, _servers: servers }
     }
 
-    async fn send_all(&mut self, path: &str, body: &str) -> Vec<String> {
+    async fn send_all(&mut self, path: &str, body: &str) -> Vec<(String, Duration)> {
         let send = |connection| async move {
-            Connection::send(connection, Method::PUT, path, body).await.expect("an answer").line()
+            let begin = Instant::now();
+            let answer = Connection::send(connection, Method::PUT, path, body).await.expect("an answer");
+            (answer.line(), begin.elapsed())
         };
         join_all(self.connections.iter_mut().map(send)).await
     }
 
-    /// Has everybody create a key; the answers that say that it worked, and those that say that it was there.
-    async fn create(&mut self, key: &str) -> (usize, usize, Vec<String>) {
+    /// Has everybody create a key: how long it took those who are told that it worked. All others are told that it is
+    /// there.
+    async fn create(&mut self, key: &str) -> Vec<Duration> {
         let answers = self.send_all(&format!("/v1/key/create/{key}"), "").await;
-        let count = |line: &str| answers.iter().filter(|answer| *answer == line).count();
-        (count(CREATED), count(TAKEN), answers)
+        let (created, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(line, _)| line == CREATED);
+        assert!(others.iter().all(|(line, _)| line == TAKEN), "{key}: {others:?}");
+        created.into_iter().map(|(_, time)| time).collect()
     }
 
     /// That what each server seals both can open.
@@ -50,7 +62,7 @@ impl Race {
             let (path, body) = (format!("/v1/key/encrypt/{key}"), r#"{"plaintext":"AAAA"}"#);
             let sealed = self.connections[sealer].send(Method::PUT, &path, body).await.expect("an answer");
             let body = format!(r#"{{"ciphertext":"{}"}}"#, sealed.member("ciphertext"));
-            for answer in self.send_all(&format!("/v1/key/decrypt/{key}"), &body).await {
+            for (answer, _) in self.send_all(&format!("/v1/key/decrypt/{key}"), &body).await {
                 assert_eq!(answer, r#"200 {"plaintext":"AAAA"}"#, "{key}");
             }
         }
@@ -61,22 +73,35 @@ impl Race {
 async fn of_many_creates_of_one_name_exactly_one_succeeds_with_kv_2() {
     let Some(engine) = Engine::shared(2).await else { return };
     let mut race = Race::new(&engine).await;
-    for round in 0..40 {
+    for round in 0..ROUNDS {
         let key = format!("contested-{round}");
-        let (created, taken, answers) = race.create(&key).await;
-        assert_eq!((created, taken), (1, CLIENTS - 1), "{key}: {answers:?}");
+        assert_eq!(race.create(&key).await.len(), 1, "{key}");
         race.assert_one_key(&key).await;
+    }
+}
+
+async fn assert_no_two_succeed_with_kv_1(engine: &Engine) {
+    let mut race = Race::new(engine).await;
+    for round in 0..ROUNDS {
+        let key = format!("contested-{round}");
+        let times = race.create(&key).await;
+        if times.len() <= 1 {
+            race.assert_one_key(&key).await;
+        } else {
+            assert!(times.iter().any(|time| *time > HELD_UP), "{key}: nobody was held up: {times:?}");
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_creates_of_one_name_no_two_succeed_with_kv_1() {
     let Some(engine) = Engine::shared(1).await else { return };
-    let mut race = Race::new(&engine).await;
-    for round in 0..20 {
-        let key = format!("contested-{round}");
-        let (created, taken, answers) = race.create(&key).await;
-        assert!(created <= 1 && created + taken == CLIENTS, "{key}: {answers:?}");
-        race.assert_one_key(&key).await;
-    }
+    assert_no_two_succeed_with_kv_1(&engine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_creates_of_one_name_no_two_succeed_with_kv_1_although_the_policy_allows_to_overwrite() {
+    let Some(engine) = Engine::shared(1).await else { return };
+    engine.allow_to_overwrite().await;
+    assert_no_two_succeed_with_kv_1(&engine).await;
 }
