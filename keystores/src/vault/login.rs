@@ -144,7 +144,7 @@ impl Login {
             } else {
                 ""
             };
-            refused(error, "cannot log in to vault", hint)
+            refused(error, "cannot log in to vault: ", hint)
         })
     }
 
@@ -163,7 +163,7 @@ impl Login {
             let content: Envelope<SecretId> = answer.content().map_err(|error| {
                 let hint = "; hint: with `secret_wrapped` the secret is a wrapping token, which works once; if nobody \
                             here has used this one, somebody else has: replace it";
-                refused(error, "cannot unwrap the AppRole secret", hint)
+                refused(error, "cannot unwrap the AppRole secret: ", hint)
             })?;
             let secret = content.data.secret_id.into_text().ok_or_else(|| no_text("secret_id"))?;
             *known = Unwrapped { wrapping, secret };
@@ -177,7 +177,7 @@ impl Login {
         let answer = self.transport.send_patiently(&request, Some(&token)).await?;
         let known = answer.content::<Envelope<LookedUp>>().map_err(|error| {
             let hint = "; hint: it has ended, or may not be used from here or `read` `auth/token/lookup-self`";
-            refused(error, "vault refuses the token", hint)
+            refused(error, "vault refuses the token: ", hint)
         })?;
         let LookedUp { ttl, renewable, expire_time, policies, num_uses } = known.data;
         let ttl = if expire_time.is_some() { ttl.max(1) } else { ttl };
@@ -251,7 +251,7 @@ fn warn_of(policies: Option<Vec<String>>, num_uses: u64) {
 /// What a refusal is of, and what to do.
 fn refused(error: StoreError, what: &str, hint: &str) -> StoreError {
     match error {
-        StoreError::Denied(reason) => StoreError::Denied(format!("{what}: {reason}{hint}")),
+        StoreError::Denied(reason) => StoreError::Denied(format!("{what}{reason}{hint}")),
         error => error,
     }
 }
