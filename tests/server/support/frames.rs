@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::{Client, TlsStream};
@@ -82,6 +83,8 @@ impl Frames {
                 return;
             }
             sent += piece.len();
+            // Writes that are taken at once would leave others on this thread no time.
+            yield_now().await;
         }
     }
 
