@@ -51,9 +51,13 @@ fn refusals_are_logged_at_the_level_debug_alone() {
 #[test]
 fn a_cause_that_repeats_is_one_line() {
     for (interval, lines) in [("1h", 1), ("0s", 3)] {
-        let site = Site::with(&format!("log: {{repeat_interval: {interval}}}\n"));
+        let site = Site::new();
+        let at_once = site.least().replace("retries: 0", "retries: 0, outage_wait: 0s, probe_interval: 100ms");
+        site.configure(&format!("{at_once}log: {{repeat_interval: {interval}}}\n"));
         let server = site.start(&[]);
         std::fs::remove_dir(site.path("keys")).expect("removed");
+        // Who asks before the store is known to be down fails with another text.
+        server.stderr.wait_for("calls wait until it is back");
         for _ in 0..3 {
             assert_eq!(site.admin(&server).call("GET", "/v1/key/describe/my-key").expect("an answer").0, 502);
         }
