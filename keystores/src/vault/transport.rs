@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::cause::cause;
-use super::seal::Seal;
+use super::seal::{Seal, sealed};
 use super::tls::{self, Stamp};
 use super::token::Token;
 use crate::{ConnectError, StoreError};
@@ -140,6 +140,8 @@ impl Transport {
         let answer = self.ask(request, token).await?;
         if answer.says_sealed() {
             self.seal.note(true);
+            // Which call met it does not matter: all fail for one cause, which is to have one text.
+            return Err(sealed());
         }
         match answer.trouble() {
             Some(error) => Err(error),
