@@ -145,6 +145,7 @@
 //! which wipes it.
 
 mod builder;
+pub mod cause;
 pub mod certificate;
 mod client;
 mod endpoint;

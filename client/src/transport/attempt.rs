@@ -1,6 +1,5 @@
 //! One attempt at one server.
 
-use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER};
 use kes_core::SecretBytes;
-use rustls::{AlertDescription, CertificateError};
+use rustls::CertificateError;
 
 use super::{Answer, Call};
+use crate::cause::{certificate_alert, chain, innermost, tls_error};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 
@@ -70,10 +70,10 @@ impl AsRef<[u8]> for Body {
 fn classify(endpoint: &str, error: &reqwest::Error) -> Error {
     let endpoint = endpoint.to_owned();
     let reason = innermost(error);
-    if let Some(alert) = client_certificate_alert(error) {
-        return Error::ClientCertificateRejected { endpoint, reason: alert };
+    if let Some(alert) = certificate_alert(error) {
+        return Error::ClientCertificateRejected { endpoint, reason: format!("alert {alert:?}") };
     }
-    if let Some(tls) = find_tls_error(error) {
+    if let Some(tls) = tls_error(error) {
         let problem = match tls {
             rustls::Error::InvalidCertificate(problem) => problem,
             other => return Error::Tls { endpoint, reason: other.to_string() },
@@ -107,46 +107,4 @@ fn was_cut(error: &reqwest::Error) -> bool {
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
         )
     })
-}
-
-/// The errors from the outermost to the cause. An `io::Error` hides the error that it carries from `source`.
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inner) => Some(inner as &(dyn StdError + 'static)),
-        None => error.source(),
-    })
-}
-
-fn innermost(error: &reqwest::Error) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-fn find_tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    chain(error).find_map(|error| error.downcast_ref::<rustls::Error>())
-}
-
-/// The alerts by which a server refuses a client certificate (specification: `server-api.md` §1.2).
-const CERTIFICATE_ALERTS: [AlertDescription; 8] = [
-    AlertDescription::CertificateRequired,
-    AlertDescription::BadCertificate,
-    AlertDescription::UnsupportedCertificate,
-    AlertDescription::CertificateRevoked,
-    AlertDescription::CertificateExpired,
-    AlertDescription::CertificateUnknown,
-    AlertDescription::UnknownCA,
-    AlertDescription::AccessDenied,
-];
-
-/// The alert that says so, if there is one. Over HTTP/2 only the text of the TLS library's error remains.
-fn client_certificate_alert(error: &reqwest::Error) -> Option<String> {
-    let alert = match find_tls_error(error) {
-        Some(rustls::Error::AlertReceived(alert)) => CERTIFICATE_ALERTS.contains(alert).then_some(*alert),
-        Some(_) => None,
-        None => chain(error).map(ToString::to_string).find_map(|text| {
-            CERTIFICATE_ALERTS
-                .into_iter()
-                .find(|&alert| text.ends_with(&rustls::Error::AlertReceived(alert).to_string()))
-        }),
-    };
-    alert.map(|alert| format!("alert {alert:?}"))
 }

@@ -1,22 +1,9 @@
 //! Why there is no answer from Vault, in words that name the setting to look at.
 
 use std::error::Error;
-use std::io;
-use std::iter::successors;
 
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
-
-/// The alerts by which a server refuses a client for its certificate.
-const CERTIFICATE_ALERTS: [AlertDescription; 8] = [
-    AlertDescription::CertificateRequired,
-    AlertDescription::BadCertificate,
-    AlertDescription::UnsupportedCertificate,
-    AlertDescription::CertificateRevoked,
-    AlertDescription::CertificateExpired,
-    AlertDescription::CertificateUnknown,
-    AlertDescription::UnknownCA,
-    AlertDescription::AccessDenied,
-];
+use kes_client::cause::{certificate_alert, innermost, tls_error};
+use rustls::{CertificateError, InvalidMessage};
 
 const CA: &str = "`keystore.vault.tls.ca` has to hold the CA of vault's certificate";
 const NAME: &str = "a name in vault's certificate has to be that of the endpoint, or `keystore.vault.tls.server_name`";
@@ -29,11 +16,10 @@ const MAYBE_CLIENT: &str =
 /// `was_secured`: whether there was a TLS connection. A server that does not like the client's certificate ends it then,
 /// and what it says is lost where that comes while the request is being sent.
 pub(super) fn cause(error: &(dyn Error + 'static), was_secured: bool) -> String {
-    let text = chain(error).last().map(ToString::to_string).unwrap_or_default();
-    let tls = chain(error).find_map(|error| error.downcast_ref::<rustls::Error>());
-    let hint = match tls {
+    let text = innermost(error);
+    let hint = match tls_error(error) {
+        _ if certificate_alert(error).is_some() => Some(CLIENT),
         Some(error) => hint(error),
-        None if is_certificate_alert(&text) => Some(CLIENT),
         None => was_secured.then_some(MAYBE_CLIENT),
     };
     match hint {
@@ -49,26 +35,15 @@ fn hint(error: &rustls::Error) -> Option<&'static str> {
         rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => Some(CA),
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => Some(NAME),
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Some(NO_TLS),
-        rustls::Error::AlertReceived(alert) => CERTIFICATE_ALERTS.contains(alert).then_some(CLIENT),
         _ => None,
     }
 }
 
-/// Over HTTP/2 only the text of the TLS library's error remains.
-fn is_certificate_alert(text: &str) -> bool {
-    CERTIFICATE_ALERTS.into_iter().any(|alert| text.ends_with(&rustls::Error::AlertReceived(alert).to_string()))
-}
-
-/// The errors from the outermost to the cause. An `io::Error` hides the error that it carries from `source`.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inner) => Some(inner as &(dyn Error + 'static)),
-        None => error.source(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
+    use rustls::AlertDescription;
     use rustls::Error::{AlertReceived, InvalidCertificate};
 
     use super::*;

@@ -126,7 +126,10 @@ async fn keep_session(api: Arc<Api>) {
 async fn keep_watch(api: Arc<Api>, interval: Duration) {
     loop {
         sleep(interval).await;
-        api.transport.refresh();
+        let transport = Arc::clone(&api.transport);
+        if let Err(panic) = tokio::task::spawn_blocking(move || transport.refresh()).await {
+            tracing::error!("the TLS files for vault cannot be read again: {panic}");
+        }
         if let Err(error) = health::check(&api.transport).await {
             tracing::debug!("vault does not work: {error}");
         }
