@@ -78,13 +78,15 @@ async fn the_cause_of_an_outage_is_told_once_and_so_is_its_end() {
 
     let begin = server.program.stderr.text().len();
     bao.kill();
-    fail(&client, |_| "my-key".to_owned()).await;
+    fail(&client, any_key).await;
     until_known(&server, false).await;
-    fail(&client, |_| "my-key".to_owned()).await;
+    fail(&client, any_key).await;
     bao.start_again();
     bao.unseal();
     until_given(&client, "my-key").await;
     let gone = told(&server, begin);
     assert_told_once(&gone, &[IT_BEGINS, IT_IS_OVER]);
+    // A connection can end in a few ways, whatever the requests were.
+    assert!(gone.len() <= REQUESTS / 5, "{gone:#?}");
     assert!(gone.iter().any(|message| message.contains("Connection refused")), "{gone:#?}");
 }

@@ -185,7 +185,10 @@ impl Transport {
             None if request.method == Method::GET => sent,
             None => sent.header(CONTENT_LENGTH, 0),
         };
-        sent.send().await.map_err(|error| failed(request, url.as_str(), &why(&error)))
+        // Whatever the request was: so it is one cause for the log, and one line.
+        let on_the_way =
+            |error| StoreError::Unavailable(format!("{}: {}", url.origin().ascii_serialization(), why(&error)));
+        sent.send().await.map_err(on_the_way)
     }
 }
 
