@@ -55,7 +55,7 @@ impl<'p> Question<'p> {
     /// As [`Access::admit`], for every name of the route that counts.
     pub fn admit(&self, access: &Access, identity: &Identity) -> Result<Caller, Refused> {
         let caller = access.admit(identity, &self.path)?;
-        match self.route_path.and(access.policy_of(identity)) {
+        match self.route_path.and_then(|_| access.policy_of(identity)) {
             Some(policy) if matches!(self.decide(policy), Decision::Denied(_)) => {
                 Err(Refused::ByPolicy(policy.name().clone()))
             }

@@ -10,8 +10,8 @@ use percent_encoding::percent_decode_str;
 pub struct DecodedPath {
     /// The whole path, decoded.
     text: String,
-    /// Where each segment ends in `text`, in bytes. A segment may contain a decoded slash.
-    ends: Vec<usize>,
+    /// Where the first slash stands in `text` that was sent encoded, in bytes. It separates nothing.
+    encoded_slash: Option<usize>,
     /// What was sent is UTF-8, and `text` is the same.
     is_text: bool,
 }
@@ -32,21 +32,21 @@ impl RawPath {
     #[must_use]
     pub fn read(raw: &str) -> Self {
         let Some(rest) = raw.strip_prefix('/') else { return Self::Malformed };
-        if let Some(cleaned) = clean(rest) {
+        // Without one of these pairs there is nothing to clean, and hardly any clean path has one.
+        let is_doubtful = raw.as_bytes().windows(2).any(|pair| matches!(pair, b"//" | b"/."));
+        if let Some(cleaned) = is_doubtful.then(|| clean(rest)).flatten() {
             return Self::Redirect(cleaned);
         }
-        let mut path =
-            DecodedPath { text: String::with_capacity(raw.len()), ends: Vec::with_capacity(6), is_text: true };
+        // Most paths are what they mean.
+        if !raw.contains('%') {
+            return Self::Clean(DecodedPath { text: raw.to_owned(), encoded_slash: None, is_text: true });
+        }
+        let mut path = DecodedPath { text: String::with_capacity(raw.len()), encoded_slash: None, is_text: true };
         for segment in rest.split('/') {
             if !has_valid_escapes(segment.as_bytes()) {
                 return Self::Malformed;
             }
-            path.text.push('/');
-            // Bytes that are no text can be in no name, but have to be shown as something.
-            let segment = percent_decode_str(segment);
-            path.is_text &= segment.clone().decode_utf8().is_ok();
-            path.text.push_str(&segment.decode_utf8_lossy());
-            path.ends.push(path.text.len());
+            path.push(segment);
         }
         Self::Clean(path)
     }
@@ -69,24 +69,24 @@ impl DecodedPath {
     /// have been sent as one.
     #[must_use]
     pub fn argument_of(&self, prefix: &str) -> Option<&str> {
-        let segments = prefix.bytes().filter(|&byte| byte == b'/').count() - 1;
-        // The prefix has to end where the path's segments do, or one of them holds a decoded slash.
-        let end = *self.ends.get(segments.checked_sub(1)?)?;
-        (self.ends.len() > segments && end + 1 == prefix.len() && self.has_plain_segments(segments))
-            .then(|| self.text.strip_prefix(prefix))
-            .flatten()
+        self.text.strip_prefix(prefix).filter(|_| self.encoded_slash.is_none_or(|at| at >= prefix.len()))
     }
 
     /// Whether the path is exactly this one, slash for slash.
     #[must_use]
     pub fn is(&self, path: &str) -> bool {
-        self.text == path && self.has_plain_segments(self.ends.len())
+        self.text == path && self.encoded_slash.is_none()
     }
 
-    fn has_plain_segments(&self, count: usize) -> bool {
-        self.ends
-            .get(count.wrapping_sub(1))
-            .is_some_and(|&end| self.text[..end].bytes().filter(|&byte| byte == b'/').count() == count)
+    /// Appends a slash and a segment, decoded. Its escapes are valid.
+    fn push(&mut self, segment: &str) {
+        self.text.push('/');
+        let start = self.text.len();
+        // Bytes that are no text can be in no name, but have to be shown as something.
+        let segment = percent_decode_str(segment);
+        self.is_text &= segment.clone().decode_utf8().is_ok();
+        self.text.push_str(&segment.decode_utf8_lossy());
+        self.encoded_slash = self.encoded_slash.or_else(|| Some(start + self.text[start..].find('/')?));
     }
 }
 
@@ -151,6 +151,8 @@ mod tests {
             ("/v1/key/create/a%2Fb", Some("a/b")),
             ("/v1/key/create/a%252Fb", Some("a%2Fb")),
             ("/v1/key/create/%2e%2e", Some("..")),
+            ("/v1/key/create/.a", Some(".a")),
+            ("/v1/key/create/a%2Fb%2Fc/d", Some("a/b/c/d")),
             ("/v1/key%2Fcreate/x", None),
             ("/v1%2Fkey/create/x", None),
             ("/v1/key/create%2Fx", None),
