@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderMap;
 use kes_core::Identity;
 use rustls_pki_types::{CertificateDer, UnixTime};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::nom::Parser;
+use x509_parser::prelude::{FromDer, X509Certificate, X509CertificateParser};
 
 use super::error::ApiError;
 use super::proxy::{ForwardingProblem, Proxies, forwarded_ip};
@@ -131,7 +132,9 @@ fn forwarded_identity(proxies: &Proxies, headers: &HeaderMap, tls: &TlsState) ->
 
 /// The DER SubjectPublicKeyInfo of a certificate, whatever else the certificate says.
 pub(super) fn public_key_of<'a>(certificate: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
-    let (rest, certificate) = X509Certificate::from_der(certificate).ok()?;
+    // What is in an extension makes no difference to whether a certificate can be read.
+    let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
+    let (rest, certificate) = parser.parse(certificate).ok()?;
     rest.is_empty().then_some(certificate.tbs_certificate.subject_pki.raw)
 }
 

@@ -54,6 +54,11 @@ impl ClientVerifier {
         Ok(Self { required, algorithms: provider.signature_verification_algorithms, chains })
     }
 
+    /// Whether chains are verified.
+    pub(super) fn verifies_chains(&self) -> bool {
+        self.chains.is_some()
+    }
+
     /// Verifies a chain, where this is asked for.
     pub(super) fn verify(
         &self,
@@ -72,7 +77,7 @@ impl ClientVerifier {
 
     /// The library's own signature check parses strictly, which is right where chains are verified.
     fn raw_key<'a>(&self, certificate: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
-        if self.chains.is_some() { None } else { public_key_of(certificate) }
+        if self.verifies_chains() { None } else { public_key_of(certificate) }
     }
 }
 
