@@ -212,7 +212,8 @@ impl Keys {
             return Err(KeyError::Unaddressable);
         }
         self.counters.miss();
-        self.cache.fetch(name).await?.ok_or(KeyError::Absent)
+        // Every request has room for what it may come to, and few come to this, which is more than all the rest.
+        Box::pin(self.cache.fetch(name)).await?.ok_or(KeyError::Absent)
     }
 
     /// Removes a key for good, from the store and the cache. Once begun it goes on to its end, also if the caller goes.

@@ -7,11 +7,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -68,6 +70,7 @@ pub async fn serve(
     limits: ListenerLimits,
     mut phase: watch::Receiver<Phase>,
 ) -> JoinSet<()> {
+    keep_alive(&listener);
     let room = Room::new(limits.connections, shared.logs.clone());
     let mut connections = JoinSet::new();
     let mut draining = phase.clone();
@@ -86,7 +89,9 @@ pub async fn serve(
         arrival.set(room.next(&listener));
         match accepted {
             Ok((stream, address, place)) => {
-                connections.spawn(connection(stream, address, place, Arc::clone(&shared), limits, phase.clone()));
+                let connection = connection(stream, address, place, Arc::clone(&shared), limits, phase.clone());
+                // It has room for 10 KiB of state, and a task moves what it is made of a dozen times.
+                connections.spawn(Box::pin(connection));
             }
             Err(error) => {
                 tracing::warn!("http: accept error: {error}");
@@ -100,6 +105,15 @@ pub async fn serve(
     }
 }
 
+/// Has the system ask whether the other ends of connections still live. On Linux a connection inherits that from the socket
+/// on which it comes, so it need not be said of each. It only tunes; a socket that refuses it still works, and those that
+/// came before have the idle timeout.
+fn keep_alive(listener: &TcpListener) {
+    let _ = sockopt::set_socket_keepalive(listener, true);
+    let _ = sockopt::set_tcp_keepidle(listener, TCP_KEEPALIVE);
+    let _ = sockopt::set_tcp_keepintvl(listener, TCP_KEEPALIVE);
+}
+
 async fn connection(
     stream: TcpStream,
     mut address: SocketAddr,
@@ -109,11 +123,8 @@ async fn connection(
     mut phase: watch::Receiver<Phase>,
 ) {
     let _open = shared.metrics.connection();
-    // These only tune; a socket that refuses them still works.
+    // It only tunes.
     let _ = stream.set_nodelay(true);
-    let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
-    let _ = rustix::net::sockopt::set_tcp_keepidle(&stream, TCP_KEEPALIVE);
-    let _ = rustix::net::sockopt::set_tcp_keepintvl(&stream, TCP_KEEPALIVE);
     let handshake = tokio::select! {
         handshake = timeout(limits.connection.handshake, shake_hands(stream, &mut address, &shared)) => handshake,
         _ = phase.wait_for(|phase| *phase == Phase::Draining) => return,
@@ -145,11 +156,10 @@ async fn http(
     let socket = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
     let requests = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (shared, peer, in_flight) = (Arc::clone(&shared), Arc::clone(&peer), requests.begin());
-        async move {
-            let response = service::respond(&shared, &peer, request).await;
-            Ok::<_, Infallible>(response.map(|body| body.answering(in_flight)))
-        }
+        let in_flight = requests.begin();
+        // The HTTP library moves it several times, over HTTP/2 on its way into and out of a task.
+        let response = Box::pin(service::respond(Arc::clone(&shared), Arc::clone(&peer), request));
+        response.map(|response| Ok::<_, Infallible>(response.map(|body| body.answering(in_flight))))
     });
     if is_http2 {
         let connection = http2::Builder::new(TokioExecutor::new())

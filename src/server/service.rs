@@ -24,33 +24,40 @@ use super::routes::{Class, Endpoint, Found, ROUTES, Route, find};
 use super::state::{Shared, State};
 
 /// Answers a request.
-pub async fn respond(shared: &Shared, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+pub fn respond(
+    shared: Arc<Shared>,
+    peer: Arc<Peer>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Response<Body>> + Send {
+    // Outside of the future, which would hold the request as well as its parts, and is moved several times.
     let (mut head, incoming) = request.into_parts();
-    let expects_continue = head.headers.contains_key(EXPECT);
-    let refusal = refusal(&head);
-    if !shared.enclave_seen.load(Ordering::Relaxed) && names_enclave(&head) {
-        warn_of_enclaves(shared);
-    }
-    let state = shared.state.load_full();
-    let client = peer.speaks_for(&head.headers, &state);
-    // Up to 1 MiB of them, times all streams of a connection, need not stay while the request waits.
-    head.headers = HeaderMap::new();
-    let (mut response, mut body) = match refusal {
-        Some(refusal) => unrouted(refusal, incoming),
-        None => answer(shared, state, &client, &head, incoming).await,
-    };
-    // What the client sent and nobody read must not be taken for the next request. HTTP/2 resets the stream instead.
-    // A client that waits for `100 Continue` gets its answer and not that.
-    if head.version < Version::HTTP_2 && !body.is_read() {
-        let drained = !expects_continue && !response.headers().contains_key(http::header::CONNECTION);
-        if !(drained && tokio::time::timeout(DRAIN_TIME, body.drain()).await.unwrap_or(false)) {
-            reply::close(&mut response);
+    async move {
+        let expects_continue = head.headers.contains_key(EXPECT);
+        let refusal = refusal(&head);
+        if !shared.enclave_seen.load(Ordering::Relaxed) && names_enclave(&head) {
+            warn_of_enclaves(&shared);
         }
+        let state = shared.state.load_full();
+        let client = peer.speaks_for(&head.headers, &state);
+        // Up to 1 MiB of them, times all streams of a connection, need not stay while the request waits.
+        head.headers = HeaderMap::new();
+        let (mut response, mut body) = match refusal {
+            Some(refusal) => unrouted(refusal(), incoming),
+            None => answer(&shared, state, &client, &head, incoming).await,
+        };
+        // What the client sent and nobody read must not be taken for the next request. HTTP/2 resets the stream instead.
+        // A client that waits for `100 Continue` gets its answer and not that.
+        if head.version < Version::HTTP_2 && !body.is_read() {
+            let drained = !expects_continue && !response.headers().contains_key(http::header::CONNECTION);
+            if !(drained && tokio::time::timeout(DRAIN_TIME, body.drain()).await.unwrap_or(false)) {
+                reply::close(&mut response);
+            }
+        }
+        if head.version >= Version::HTTP_2 && head.method == Method::HEAD {
+            response = reply::head_only(response);
+        }
+        response
     }
-    if head.version >= Version::HTTP_2 && head.method == Method::HEAD {
-        response = reply::head_only(response);
-    }
-    response
 }
 
 /// Whether the request selects an enclave other than the default one, as clients of 2022 and 2023 can.
@@ -77,19 +84,20 @@ const ENCLAVE: HeaderName = HeaderName::from_static("kes-enclave");
 /// How long the rest of a body that nobody asked for may take.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// What the headers alone forbid: no host, and what HTTP/1.1 lets a client ask for and nobody here can do.
-fn refusal(head: &http::request::Parts) -> Option<Response<Body>> {
+/// What the headers alone forbid: no host, and what HTTP/1.1 lets a client ask for and nobody here can do. It is what makes
+/// the answer, which is larger, and hardly ever needed.
+fn refusal(head: &http::request::Parts) -> Option<fn() -> Response<Body>> {
     if head.version == Version::HTTP_11 && !head.headers.contains_key(HOST) {
-        return Some(reply::bad_request());
+        return Some(reply::bad_request);
     }
     if head.headers.get(EXPECT).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        return Some(reply::expectation_failed());
+        return Some(reply::expectation_failed);
     }
     let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => None,
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => None,
-        _ => Some(reply::unknown_coding()),
+        _ => Some(reply::unknown_coding),
     }
 }
 
@@ -134,7 +142,7 @@ async fn answer(
         let work = async {
             let query = head.uri.query().unwrap_or_default();
             let context = Context { state: &state, shared, argument, is_text: path.is_text(), query };
-            handle(context, route, index, client, &path, &mut body).await
+            handle(&context, route, index, client, &path, &mut body).await
         };
         // Nothing of a request outlives it, so that a defect met by one leaves nothing half done for others.
         let work = AssertUnwindSafe(work).catch_unwind();
@@ -173,7 +181,7 @@ fn is_bare_list(path: &DecodedPath) -> bool {
 }
 
 async fn handle(
-    context: Context<'_>,
+    context: &Context<'_>,
     route: &Route,
     index: usize,
     client: &Peer,
@@ -212,7 +220,7 @@ async fn handle(
 }
 
 /// The routes that touch no key and can be had without a caller.
-async fn open(context: Context<'_>, endpoint: Endpoint, client: &Peer) -> Result<Response<Body>, ApiError> {
+async fn open(context: &Context<'_>, endpoint: Endpoint, client: &Peer) -> Result<Response<Body>, ApiError> {
     match endpoint {
         Endpoint::Version => Ok(status::version()),
         Endpoint::Ready => status::ready(context).await,

@@ -10,7 +10,7 @@ use super::Context;
 use super::policy::rules;
 
 /// `GET /v1/identity/describe/<identity>`
-pub fn describe(context: Context<'_>) -> Result<Response<Body>, ApiError> {
+pub fn describe(context: &Context<'_>) -> Result<Response<Body>, ApiError> {
     let identity: Identity = context.argument.parse().map_err(|_| ApiError::name("identity", context.argument))?;
     let access = &context.state.access;
     let created_at = context.shared.started;
@@ -28,7 +28,7 @@ pub fn describe(context: Context<'_>) -> Result<Response<Body>, ApiError> {
 }
 
 /// `GET /v1/identity/self/describe`, for whoever asks.
-pub fn describe_self(context: Context<'_>, identity: Option<&Identity>) -> Result<Response<Body>, ApiError> {
+pub fn describe_self(context: &Context<'_>, identity: Option<&Identity>) -> Result<Response<Body>, ApiError> {
     let identity = identity.ok_or_else(|| ApiError::absent("identity"))?;
     let access = &context.state.access;
     let mut info = SelfInfo {
@@ -51,7 +51,7 @@ pub fn describe_self(context: Context<'_>, identity: Option<&Identity>) -> Resul
 }
 
 /// `GET /v1/identity/list/<pattern>`: everybody with a policy, and the administrator as configured.
-pub fn list(context: Context<'_>) -> Result<Response<Body>, ApiError> {
+pub fn list(context: &Context<'_>) -> Result<Response<Body>, ApiError> {
     let pattern = context.pattern()?;
     let access = &context.state.access;
     let mut identities: Vec<String> = access

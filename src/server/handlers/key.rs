@@ -31,7 +31,7 @@ impl Context<'_> {
     }
 }
 
-async fn read(context: Context<'_>, body: &mut RequestBody, operation: Operation) -> Result<SecretBytes, ApiError> {
+async fn read(context: &Context<'_>, body: &mut RequestBody, operation: Operation) -> Result<SecretBytes, ApiError> {
     body.read(&context.state.places).await.map_err(|error| match error {
         BodyError::TooLarge => ApiError::large_body(operation, error.to_string()),
         BodyError::Broken => ApiError::body(operation, error.to_string()),
@@ -39,7 +39,7 @@ async fn read(context: Context<'_>, body: &mut RequestBody, operation: Operation
 }
 
 async fn members<const N: usize>(
-    context: Context<'_>,
+    context: &Context<'_>,
     body: &mut RequestBody,
     operation: Operation,
     names: [&'static str; N],
@@ -50,14 +50,14 @@ async fn members<const N: usize>(
 }
 
 /// `PUT /v1/key/create/<name>`
-pub async fn create(context: Context<'_>, caller: &Caller) -> Reply {
+pub async fn create(context: &Context<'_>, caller: &Caller) -> Reply {
     let name = context.new_key_name()?;
     context.state.keys.create(caller, &name).await.map_err(context.key_error(Operation::Create))?;
     Ok(reply::empty())
 }
 
 /// `PUT /v1/key/import/<name>`
-pub async fn import(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
+pub async fn import(context: &Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.new_key_name()?;
     let bytes = read(context, body, Operation::Import).await?;
     let import = json::import(bytes.expose()).map_err(|reason| ApiError::body(Operation::Import, reason))?;
@@ -70,7 +70,7 @@ pub async fn import(context: Context<'_>, caller: &Caller, body: &mut RequestBod
 }
 
 /// `GET /v1/key/describe/<name>`
-pub async fn describe(context: Context<'_>, caller: &Caller) -> Reply {
+pub async fn describe(context: &Context<'_>, caller: &Caller) -> Reply {
     let name = context.key_name()?;
     let key = context.state.keys.get(caller, &name).await.map_err(context.key_error(Operation::Read))?;
     Ok(reply::json(&DescribedKey {
@@ -82,14 +82,14 @@ pub async fn describe(context: Context<'_>, caller: &Caller) -> Reply {
 }
 
 /// `DELETE /v1/key/delete/<name>`
-pub async fn delete(context: Context<'_>, caller: &Caller) -> Reply {
+pub async fn delete(context: &Context<'_>, caller: &Caller) -> Reply {
     let name = context.key_name()?;
     context.state.keys.delete(caller, &name).await.map_err(context.key_error(Operation::Delete))?;
     Ok(reply::empty())
 }
 
 /// `GET /v1/key/list/<pattern>`
-pub async fn list(context: Context<'_>, caller: &Caller) -> Reply {
+pub async fn list(context: &Context<'_>, caller: &Caller) -> Reply {
     let pattern = context.pattern()?;
     let listing = context.state.keys.list(caller, &pattern).await.map_err(context.key_error(Operation::List))?;
     Ok(reply::json(&KeyNames {
@@ -99,7 +99,7 @@ pub async fn list(context: Context<'_>, caller: &Caller) -> Reply {
 }
 
 /// `PUT /v1/key/encrypt/<name>`
-pub async fn encrypt(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
+pub async fn encrypt(context: &Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.key_name()?;
     let [plaintext, ad] = members(context, body, Operation::Encrypt, ["plaintext", "context"]).await?;
     let ciphertext = context.state.keys.seal(caller, &name, &plaintext, &ad).await;
@@ -108,7 +108,7 @@ pub async fn encrypt(context: Context<'_>, caller: &Caller, body: &mut RequestBo
 }
 
 /// `PUT /v1/key/generate/<name>`. The body is optional, if the request announces that there is none.
-pub async fn generate(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
+pub async fn generate(context: &Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.key_name()?;
     let [ad] = if body.is_absent() {
         [read(context, body, Operation::Generate).await?]
@@ -121,7 +121,7 @@ pub async fn generate(context: Context<'_>, caller: &Caller, body: &mut RequestB
 }
 
 /// `PUT /v1/key/decrypt/<name>`
-pub async fn decrypt(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
+pub async fn decrypt(context: &Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.key_name()?;
     let [ciphertext, ad] = members(context, body, Operation::Decrypt, ["ciphertext", "context"]).await?;
     let plaintext = context.state.keys.open(caller, &name, ciphertext, &ad).await;
@@ -130,7 +130,7 @@ pub async fn decrypt(context: Context<'_>, caller: &Caller, body: &mut RequestBo
 }
 
 /// `PUT /v1/key/hmac/<name>`
-pub async fn hmac(context: Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
+pub async fn hmac(context: &Context<'_>, caller: &Caller, body: &mut RequestBody) -> Reply {
     let name = context.key_name()?;
     let [message] = members(context, body, Operation::Read, ["message"]).await?;
     let hmac = context.state.keys.hmac(caller, &name, &message).await;

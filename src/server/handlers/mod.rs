@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::state::{Shared, State};
 
 /// What all handlers of a request share.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Context<'a> {
     /// The state that the request began with.
     pub state: &'a State,

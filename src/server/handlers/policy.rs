@@ -26,7 +26,7 @@ pub(super) fn rules(rules: &[Rule]) -> RuleSet {
 }
 
 /// `GET /v1/policy/describe/<name>`
-pub fn describe(context: Context<'_>) -> Result<Response<Body>, ApiError> {
+pub fn describe(context: &Context<'_>) -> Result<Response<Body>, ApiError> {
     let policy = context.policy()?;
     Ok(reply::json(&PolicyInfo {
         name: policy.name().to_string(),
@@ -36,7 +36,7 @@ pub fn describe(context: Context<'_>) -> Result<Response<Body>, ApiError> {
 }
 
 /// `GET /v1/policy/read/<name>`
-pub fn read(context: Context<'_>) -> Result<Response<Body>, ApiError> {
+pub fn read(context: &Context<'_>) -> Result<Response<Body>, ApiError> {
     let policy = context.policy()?;
     Ok(reply::json(&PolicyRules {
         name: policy.name().to_string(),
@@ -48,7 +48,7 @@ pub fn read(context: Context<'_>) -> Result<Response<Body>, ApiError> {
 }
 
 /// `GET /v1/policy/list/<pattern>`
-pub fn list(context: Context<'_>) -> Result<Response<Body>, ApiError> {
+pub fn list(context: &Context<'_>) -> Result<Response<Body>, ApiError> {
     let pattern = context.pattern()?;
     let names = context.state.access.policies().map(|policy| policy.name().as_str());
     let names = names.filter(|name| pattern.covers(name)).map(str::to_owned).collect();

@@ -18,7 +18,7 @@ pub fn version() -> Response<Body> {
 }
 
 /// `GET /v1/ready`
-pub async fn ready(context: Context<'_>) -> Result<Response<Body>, ApiError> {
+pub async fn ready(context: &Context<'_>) -> Result<Response<Body>, ApiError> {
     readiness(context.state).await.map(|()| reply::empty())
 }
 
@@ -29,7 +29,7 @@ pub async fn readiness(state: &State) -> Result<(), ApiError> {
 }
 
 /// `GET /v1/status`: 200 also when the store is down, which it then says (decision 8).
-pub async fn status(context: Context<'_>) -> Response<Body> {
+pub async fn status(context: &Context<'_>) -> Response<Body> {
     let store = context.state.keys.store().status().await;
     let process = Process::read();
     let uptime = context.shared.started_at.elapsed() + Duration::from_millis(500);
@@ -49,7 +49,7 @@ pub async fn status(context: Context<'_>) -> Response<Body> {
 }
 
 /// `GET /v1/api`
-pub fn api(context: Context<'_>) -> Response<Body> {
+pub fn api(context: &Context<'_>) -> Response<Body> {
     reply::json(&context.state.routes.describe())
 }
 
