@@ -2,28 +2,15 @@
 
 use kes_config::keystore::KvVersion::V2;
 use kes_config::keystore::{CredentialSource, Login, Mount, Vault as Settings};
-use kes_core::{SecretBytes, SecretText};
+use kes_core::SecretText;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::site::Site;
 use super::site_or_return;
-use super::vault;
+use super::{assert_works, refused, vault};
+use crate::KeyStore;
 use crate::conformance::name;
-use crate::{ConnectError, Created, KeyStore, VaultStore};
-
-async fn assert_works(store: &VaultStore, key: &str) {
-    let created = store.create(&name(key), &SecretBytes::from(&b"x"[..])).await;
-    assert_eq!(created.expect("create"), Created::New);
-    assert!(store.get(&name(key)).await.expect("get").is_some());
-}
-
-async fn refused(settings: &Settings) -> String {
-    match vault(settings).await {
-        Err(ConnectError::Refused(reason)) => reason,
-        other => panic!("{other:?}"),
-    }
-}
 
 /// Revokes every token that AppRole has issued here.
 async fn revoke_all(site: &Site) {

@@ -18,9 +18,11 @@ mod tls;
 mod transit;
 
 use kes_config::keystore::{StoreCalls, Vault as Settings};
+use kes_core::SecretBytes;
 
 use super::VaultStore;
-use crate::ConnectError;
+use crate::conformance::name;
+use crate::{ConnectError, Created, KeyStore};
 
 /// A site of this layout; ends the test where there is no OpenBao.
 macro_rules! site_or_return {
@@ -41,4 +43,19 @@ use site_or_return;
 /// A store with calls as a server has them unless told otherwise.
 async fn vault(settings: &Settings) -> Result<VaultStore, ConnectError> {
     VaultStore::connect(settings, &StoreCalls::default()).await
+}
+
+/// Fails unless a key can be made and read.
+async fn assert_works(store: &VaultStore, key: &str) {
+    let created = store.create(&name(key), &SecretBytes::from(&b"x"[..])).await;
+    assert_eq!(created.expect("create"), Created::New);
+    assert!(store.get(&name(key)).await.expect("get").is_some());
+}
+
+/// Why there is no store.
+async fn refused(settings: &Settings) -> String {
+    match vault(settings).await {
+        Err(ConnectError::Refused(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
 }

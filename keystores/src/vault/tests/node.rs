@@ -19,9 +19,7 @@ use serde_json::{Value, json};
 use super::openbao::{OpenBao, free_port};
 use super::site::{Layout, Site};
 use super::site_or_return;
-use super::vault;
-use crate::conformance::name;
-use crate::{ConnectError, Created, KeyStore, VaultStore};
+use super::{assert_works, refused, vault};
 
 /// A server of the test's own, and an engine in it.
 struct Node {
@@ -94,19 +92,6 @@ fn pair() -> (ApiKey, CertificateDer<'static>) {
     let key = ApiKey::generate().expect("a key");
     let certificate = certificate::of_api_key(&key, SystemTime::now()).expect("a certificate");
     (key, certificate)
-}
-
-async fn assert_works(store: &VaultStore, key: &str) {
-    let created = store.create(&name(key), &SecretBytes::from(&b"x"[..])).await;
-    assert_eq!(created.expect("create"), Created::New);
-    assert!(store.get(&name(key)).await.expect("get").is_some());
-}
-
-async fn refused(settings: &Settings) -> String {
-    match vault(settings).await {
-        Err(ConnectError::Refused(reason)) => reason,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test]
