@@ -176,23 +176,16 @@ impl Activity {
         }
     }
 
-    /// Over HTTP/2: whether a head has begun and is not complete.
+    /// Over HTTP/2: a head has begun, or is complete. Told once.
     fn head_is_open(&self, open: bool) {
         let mut progress = self.progress();
-        if !open {
-            progress.head_deadline = None;
-        } else if progress.head_deadline.is_none() {
-            progress.head_deadline = Some(Instant::now() + self.limits.header);
-        }
+        progress.head_deadline = open.then(|| Instant::now() + self.limits.header);
     }
 
+    /// A write cannot proceed, or none is in that state any more. Told once.
     fn write_waits(&self, waits: bool) {
         let mut progress = self.progress();
-        if !waits {
-            progress.write_deadline = None;
-        } else if progress.write_deadline.is_none() {
-            progress.write_deadline = Some(Instant::now() + self.limits.idle);
-        }
+        progress.write_deadline = waits.then(|| Instant::now() + self.limits.idle);
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -238,17 +231,24 @@ pub struct Watched<S> {
     activity: Arc<Activity>,
     /// Only of HTTP/2.
     frames: Option<Frames>,
+    /// What `activity` was told last: that a write waits, and that a head is open. It hears of changes only, which most
+    /// reads and writes are not.
+    write_waits: bool,
+    head_is_open: bool,
 }
 
 impl<S> Watched<S> {
     /// Tells `activity` of `socket`.
     pub fn new(socket: S, activity: Arc<Activity>) -> Self {
         let frames = activity.multiplexed.then(Frames::new);
-        Self { socket, activity, frames }
+        Self { socket, activity, frames, write_waits: false, head_is_open: false }
     }
 
-    fn wrote<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        self.activity.write_waits(result.is_pending());
+    fn wrote<T>(&mut self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if self.write_waits != result.is_pending() {
+            self.write_waits = result.is_pending();
+            self.activity.write_waits(self.write_waits);
+        }
         result
     }
 }
@@ -264,9 +264,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let count = buffer.filled().len() - before;
         if count > 0 {
             self.activity.bytes_came(count);
-            let Self { activity, frames, .. } = &mut *self;
-            if let Some(frames) = frames {
-                activity.head_is_open(frames.take(&buffer.filled()[before..]));
+            let Self { activity, frames, head_is_open, .. } = &mut *self;
+            if let Some(open) = frames.as_mut().map(|frames| frames.take(&buffer.filled()[before..]))
+                && *head_is_open != open
+            {
+                *head_is_open = open;
+                activity.head_is_open(open);
             }
         }
         result
