@@ -19,6 +19,9 @@ use tempfile::TempDir;
 /// How long a server may take to serve, on a machine that does much else.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether a server is as it should be.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// How often another port is tried: somebody else may take a free one before the server does.
 const ATTEMPTS: usize = 5;
 
@@ -177,7 +180,7 @@ impl OpenBao {
             if self.ask("GET", "sys/health", &Value::Null).is_some_and(|(found, _)| found == status) {
                 return true;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(PAUSE);
         }
         panic!("OpenBao does not serve after {} s: {}", START_LIMIT.as_secs(), self.log());
     }
@@ -202,14 +205,22 @@ impl OpenBao {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
-    /// The key that unseals it.
+    /// The key that unseals it. A server in development mode prints it some time after it serves.
     pub fn unseal_key(&self) -> String {
         if let Some(key) = &self.unseal_key {
             return key.clone();
         }
-        let log = self.log();
-        let key = log.lines().find_map(|line| line.trim().strip_prefix("Unseal Key: "));
-        key.expect("a development server prints its key").to_owned()
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let log = self.log();
+            // Whole lines only.
+            let mut lines = log.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            if let Some(key) = lines.find_map(|line| line.trim().strip_prefix("Unseal Key: ")) {
+                return key.to_owned();
+            }
+            assert!(Instant::now() < deadline, "OpenBao does not print its key: {log}");
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Unseals it, and waits until it serves.
