@@ -14,4 +14,8 @@ crate::conformance_suite!(
     kv2_in_a_namespace_and_folder,
     site_or_return!(version: V2, namespace: true, prefix: Some("tenant"))
 );
-crate::conformance_suite!(kv2_with_transit, site_or_return!(version: V2, transit: true, prefix: Some("tenant")));
+crate::conformance_suite!(kv2_with_transit, site_or_return!(version: V2, transit: true));
+crate::conformance_suite!(
+    kv2_with_transit_in_a_namespace_and_folder,
+    site_or_return!(version: V2, transit: true, namespace: true, prefix: Some("tenant"))
+);
