@@ -26,17 +26,14 @@ use crate::{ConnectError, Created, KeyStore};
 
 /// A site of this layout; ends the test where there is no OpenBao.
 macro_rules! site_or_return {
-    ($($field:ident: $value:expr),* $(,)?) => {
-        match $crate::vault::tests::site::Site::new($crate::vault::tests::site::Layout {
-            $($field: $value,)*
-            ..Default::default()
-        })
-        .await
-        {
+    ($($field:ident: $value:expr),* $(,)?) => {{
+        #[allow(clippy::needless_update, reason = "some layouts name every field")]
+        let layout = $crate::vault::tests::site::Layout { $($field: $value,)* ..Default::default() };
+        match $crate::vault::tests::site::Site::new(layout).await {
             Some(site) => site,
             None => return,
         }
-    };
+    }};
 }
 use site_or_return;
 
