@@ -1,12 +1,9 @@
 //! `kes key decrypt`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 
 use super::input::{Input, Operands, input_help};
 use super::print_bytes;
-use crate::cli::connect::Connection;
 use crate::cli::encoding;
 use crate::cli::failure::Failure;
 use crate::cli::usage;
@@ -28,21 +25,15 @@ use crate::cli::usage;
 )]
 pub(crate) struct Decrypt {
     #[command(flatten)]
-    connection: Connection,
-
-    #[command(flatten)]
     input: Input,
-
-    #[arg(hide = true)]
-    arguments: Vec<OsString>,
 }
 
 impl Decrypt {
     pub(super) fn run(self) -> Result<(), Failure> {
         let operands = Operands { command: "decrypt", missing: "no ciphertext specified", context: true };
-        let given = self.input.read(self.arguments, operands)?;
+        let given = self.input.read(operands)?;
         let ciphertext = encoding::decode("ciphertext", given.input.expose().trim_ascii())?;
-        let plaintext = self.connection.run(async |client| {
+        let plaintext = given.connection.run(async |client| {
             let failed = Failure::while_doing("failed to decrypt ciphertext");
             client.decrypt(&given.name, ciphertext.expose(), given.context.expose()).await.map_err(failed)
         })?;

@@ -1,12 +1,9 @@
 //! `kes key encrypt`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 
 use super::input::{Input, Operands, input_help};
 use super::print_bytes;
-use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
 use crate::cli::usage;
 
@@ -24,20 +21,14 @@ use crate::cli::usage;
 )]
 pub(crate) struct Encrypt {
     #[command(flatten)]
-    connection: Connection,
-
-    #[command(flatten)]
     input: Input,
-
-    #[arg(hide = true)]
-    arguments: Vec<OsString>,
 }
 
 impl Encrypt {
     pub(super) fn run(self) -> Result<(), Failure> {
         let operands = Operands { command: "encrypt", missing: "no message specified", context: true };
-        let given = self.input.read(self.arguments, operands)?;
-        let ciphertext = self.connection.run(async |client| {
+        let given = self.input.read(operands)?;
+        let ciphertext = given.connection.run(async |client| {
             let failed = Failure::while_doing("failed to encrypt message");
             client.encrypt(&given.name, given.input.expose(), given.context.expose()).await.map_err(failed)
         })?;

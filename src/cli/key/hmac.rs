@@ -1,12 +1,9 @@
 //! `kes key hmac`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 
 use super::input::{Input, Operands, input_help};
 use super::print_bytes;
-use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
 use crate::cli::usage;
 
@@ -24,20 +21,14 @@ use crate::cli::usage;
 )]
 pub(crate) struct Hmac {
     #[command(flatten)]
-    connection: Connection,
-
-    #[command(flatten)]
     input: Input,
-
-    #[arg(hide = true)]
-    arguments: Vec<OsString>,
 }
 
 impl Hmac {
     pub(super) fn run(self) -> Result<(), Failure> {
         let operands = Operands { command: "hmac", missing: "no message specified", context: false };
-        let given = self.input.read(self.arguments, operands)?;
-        let hmac = self.connection.run(async |client| {
+        let given = self.input.read(operands)?;
+        let hmac = given.connection.run(async |client| {
             let failed = Failure::while_doing("failed to compute HMAC");
             client.hmac(&given.name, given.input.expose()).await.map_err(failed)
         })?;

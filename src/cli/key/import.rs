@@ -1,12 +1,9 @@
 //! `kes key import`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 use kes_core::Algorithm;
 
 use super::input::{Input, Operands, input_help};
-use crate::cli::connect::Connection;
 use crate::cli::encoding;
 use crate::cli::failure::Failure;
 use crate::cli::usage;
@@ -28,22 +25,16 @@ use crate::cli::usage;
 )]
 pub(crate) struct Import {
     #[command(flatten)]
-    connection: Connection,
-
-    #[command(flatten)]
     input: Input,
-
-    #[arg(hide = true)]
-    arguments: Vec<OsString>,
 }
 
 impl Import {
     pub(super) fn run(self) -> Result<(), Failure> {
         let operands = Operands { command: "import", missing: "no crypto key specified", context: false };
-        let given = self.input.read(self.arguments, operands)?;
+        let given = self.input.read(operands)?;
         let key = encoding::decode("key", given.input.expose().trim_ascii())?;
         let name = &given.name;
-        self.connection.run(async |client| {
+        given.connection.run(async |client| {
             let failed = Failure::while_doing(format!("failed to import \"{name}\""));
             client.import_key(name, key, Algorithm::Aes256).await.map_err(failed)
         })

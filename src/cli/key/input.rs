@@ -8,6 +8,7 @@ use clap::Args;
 use kes_core::SecretBytes;
 
 use super::miscounted;
+use crate::cli::connect::Connection;
 use crate::cli::encoding;
 use crate::cli::failure::Failure;
 use crate::cli::secret_input;
@@ -27,9 +28,12 @@ macro_rules! input_help {
 }
 pub(super) use input_help;
 
-/// Where the input comes from, as flags.
+/// Which server, the name of the key, and where the input comes from.
 #[derive(Args, Debug)]
 pub(super) struct Input {
+    #[command(flatten)]
+    connection: Connection,
+
     /// Read the input from stdin
     #[arg(long)]
     stdin: bool,
@@ -37,6 +41,9 @@ pub(super) struct Input {
     /// Read the input from a file
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
+
+    #[arg(hide = true)]
+    arguments: Vec<OsString>,
 }
 
 /// What a command takes.
@@ -53,6 +60,8 @@ pub(super) struct Operands {
 /// What a command was given.
 #[derive(Debug)]
 pub(super) struct Given {
+    /// The server to ask.
+    pub(super) connection: Connection,
     /// The name of the key.
     pub(super) name: String,
     /// Message, ciphertext or key, as it was written.
@@ -63,9 +72,9 @@ pub(super) struct Given {
 
 impl Input {
     /// Takes arguments apart and reads the input.
-    pub(super) fn read(self, arguments: Vec<OsString>, operands: Operands) -> Result<Given, Failure> {
+    pub(super) fn read(self, operands: Operands) -> Result<Given, Failure> {
         let Operands { command, missing, context } = operands;
-        let mut arguments = arguments.into_iter();
+        let mut arguments = self.arguments.into_iter();
         let name = arguments.next().ok_or_else(|| miscounted("no key name specified", command))?;
         let argument = match (self.stdin, &self.file) {
             (true, Some(_)) => return Err(miscounted("--stdin and --file cannot be used together", command)),
@@ -82,6 +91,6 @@ impl Input {
             (Some(argument), None) if argument != "-" => SecretBytes::from(argument.into_vec()),
             _ => secret_input::read(std::io::stdin(), "stdin", MAX_BYTES)?,
         };
-        Ok(Given { name: name.to_string_lossy().into_owned(), input, context })
+        Ok(Given { connection: self.connection, name: name.to_string_lossy().into_owned(), input, context })
     }
 }
